@@ -6,8 +6,8 @@ RUN is a run with validation and test images. For each stream these are dealt an
 images that follow it, no image twice: a stream that repeats a few images is not like its reference, and an
 alarm of it is no false one. Each FOLDER holds images of a class that the model does not know: one image in
 five of the stream. A month is 720 windows whose images and whose reference are drawn from all these images
-alike, so that nothing ever changes; it is looked at 24 times. Accuracy is estimated for half of the test
-images, the rest is the reference.
+alike, so that nothing ever changes; it is looked at 24 times. Accuracy is estimated for a random half of
+the validation and test images, five times; the other half is the reference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -25,6 +25,7 @@ from PIL import Image, ImageFilter
 
 from eyebright.data.corruptions import STRENGTHS, Corruption, corrupt
 from eyebright.data.decode import decode
+from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest
 from eyebright.data.walk import FolderListing, walk
 from eyebright.exporting.certificate.hashes import sha256
@@ -46,9 +47,10 @@ Change = Callable[[UInt8Array, np.random.Generator], UInt8Array]
 Draw: TypeAlias = "Callable[[IntArray, np.random.Generator], Table]"
 WINDOW, HORIZON = 25, 200
 MOMENTS = (50, 100, 200)
-STRANGE = 0.2
+FOREIGN = 0.2
 # Of draws with other class frequencies, which are drawn with replacement.
 DRAWN = 400
+HALVES = 5
 LOOKS = 24
 SOME = 150
 
@@ -203,39 +205,65 @@ def power(model: Model, known: Reference, name: str, images: Table, draw: Draw, 
     print(f"| {name} | {shares} | {', '.join(test for test, _ in tests.most_common(2))} |", flush=True)
 
 
-def accuracy(estimator: AccuracyEstimator, model: Model, name: str, images: Table) -> float:
-    """Print the accuracy with labels and the estimate without, and return their difference."""
-    right = float(np.mean(model.sealed.decisions.predict(images.probabilities) == images.truth))
-    now = estimator.estimate(images.rows, len(images)).now
+@dataclass(frozen=True)
+class Half:
+    """What is known of half of the images, and the places of the others, whose accuracy is estimated."""
+
+    estimator: AccuracyEstimator
+    places: IntArray
+    before: float
+
+
+def halves(model: Model, manifest: Manifest, samples: Sequence[Sample]) -> Iterator[Half]:
+    """Yield random halves of the samples, each with an estimator that measured the rest."""
+    for seed in range(HALVES):
+        places = np.random.default_rng([seed, 2]).permutation(len(samples))[: len(samples) // 2]
+        estimated = {samples[place].path for place in places}
+        kept = replace(manifest, samples=tuple(s for s in manifest.samples if s.path not in estimated))
+        reference = measure_reference(model.sealed, sha256(model.sealed.path), kept, 0)
+        before = float(reference.clean.correct.mean())
+        yield Half(AccuracyEstimator(reference, model.sealed.decisions), places, before)
+
+
+def accuracy(some: Sequence[Half], model: Model, name: str, images: Table) -> list[float]:
+    """Print the accuracy with labels and the estimate without, over all halves, and return the errors."""
+    rights, values, inside = [], [], 0
+    for half in some:
+        estimated = images.at(half.places)
+        right = np.mean(model.sealed.decisions.predict(estimated.probabilities) == estimated.truth)
+        now = half.estimator.estimate(estimated.rows, len(estimated)).now
+        rights.append(float(right))
+        values.append(now.value)
+        inside += bool(now.low <= right <= now.high)
+    errors = [value - right for value, right in zip(values, rights, strict=True)]
     plain = float(images.probabilities.max(axis=1).mean())
-    inside = "yes" if now.low <= right <= now.high else "no"
     print(
-        f"| {name} | {len(images)} | {100 * right:.1f} | {100 * plain:.1f} | {100 * now.value:.1f} "
-        f"({100 * now.low:.0f} to {100 * now.high:.0f}) | {100 * (now.value - right):+.1f} | {inside} |",
+        f"| {name} | {100 * np.mean(rights):.1f} | {100 * plain:.1f} | {100 * np.mean(values):.1f} | "
+        f"{100 * np.mean(np.abs(errors)):.1f} | {inside} of {len(some)} |",
         flush=True,
     )
-    return now.value - right
+    return errors
 
 
-def label_shift(estimator: AccuracyEstimator, model: Model, test: Table, before: float, repeats: int) -> None:
+def label_shift(some: Sequence[Half], model: Model, images: Table, repeats: int) -> None:
     """Print how the estimate errs where classes are drawn with frequencies of Dirichlet's distribution."""
     errors, unchanged, inside = [], [], 0
     classes = len(model.sealed.labels)
-    for seed in range(repeats):
-        random = np.random.default_rng(seed)
-        wanted = random.dirichlet(np.ones(classes)) / np.maximum(
-            np.bincount(test.truth, minlength=classes), 1
-        )
-        weights = wanted[test.truth] / wanted[test.truth].sum()
-        images = test.at(random.choice(len(test), DRAWN, p=weights))
-        right = float(np.mean(model.sealed.decisions.predict(images.probabilities) == images.truth))
-        now = estimator.estimate(images.rows, len(images)).now
-        errors.append(abs(now.value - right))
-        unchanged.append(abs(before - right))
-        inside += now.low <= right <= now.high
-    print(f"Label shift, {repeats} draws of {DRAWN} images: mean error {100 * np.mean(errors):.1f} points,")
+    for half in some:
+        known = images.at(half.places)
+        counts = np.maximum(np.bincount(known.truth, minlength=classes), 1)
+        for seed in range(repeats):
+            random = np.random.default_rng(seed)
+            wanted = (random.dirichlet(np.ones(classes)) / counts)[known.truth]
+            drawn = known.at(random.choice(len(known), DRAWN, p=wanted / wanted.sum()))
+            right = float(np.mean(model.sealed.decisions.predict(drawn.probabilities) == drawn.truth))
+            now = half.estimator.estimate(drawn.rows, len(drawn)).now
+            errors.append(abs(now.value - right))
+            unchanged.append(abs(half.before - right))
+            inside += bool(now.low <= right <= now.high)
     print(
-        f"of the validation accuracy {100 * np.mean(unchanged):.1f}; inside the interval: {inside}",
+        f"Label shift, {len(errors)} draws of {DRAWN} images: mean error {100 * np.mean(errors):.1f} points, "
+        f"of the accuracy before {100 * np.mean(unchanged):.1f}; inside the interval: {inside}",
         flush=True,
     )
 
@@ -293,14 +321,9 @@ def main() -> None:
     model = Model(options.run)
     manifest = read_manifest(options.run / "manifest.parquet")
     random = np.random.default_rng(0)
-    held_out = [s for i, s in enumerate(manifest.of("test")) if i % 2]
-    stream_images = {s.path for s in held_out}
-    kept = replace(manifest, samples=tuple(s for s in manifest.samples if s.path not in stream_images))
-    reference = measure_reference(model.sealed, sha256(model.sealed.path), kept, 0)
-    files = [
-        (manifest.root / sample.path, model.sealed.labels.index(sample.label))
-        for sample in [*held_out, *kept.of("val"), *kept.of("test")]
-    ]
+    samples = [*manifest.of("val"), *manifest.of("test")]
+    reference = measure_reference(model.sealed, sha256(model.sealed.path), manifest, 0)
+    files = [(manifest.root / s.path, model.sealed.labels.index(s.label)) for s in samples]
     images = model.table(files)
     overhead(model, [path for path, _ in files[:100]])
     changed = {"blur, sigma 2 px": model.table(files, blur), "30 % darker": model.table(files, darker)}
@@ -313,27 +336,23 @@ def main() -> None:
         others = model.table([(found[i], -1) for i in random.permutation(len(found))[:SOME]])
 
         def mixed(places: IntArray, random: np.random.Generator, others: Table = others) -> Table:
-            strange = np.flatnonzero(random.random(len(places)) < STRANGE)[: len(others)]
+            foreign = np.flatnonzero(random.random(len(places)) < FOREIGN)[: len(others)]
             places = places.copy()
-            places[strange] = len(images) + random.permutation(len(others))[: len(strange)]
+            places[foreign] = len(images) + random.permutation(len(others))[: len(foreign)]
             return images.followed_by(others).at(places)
 
         power(model, reference, f"20 % {folder.name}", images, mixed, options.repeats)
-    test = images.at(np.arange(len(held_out)))
-    estimator = AccuracyEstimator(reference, model.sealed.decisions)
-    print("| images | number | accuracy | mean confidence | estimated | error | inside |")
-    print("|---|---|---|---|---|---|---|")
-    errors = [accuracy(estimator, model, "test", test)]
-    errors += [
-        accuracy(estimator, model, name, some.at(np.arange(len(held_out)))) for name, some in changed.items()
-    ]
+    dealt = list(halves(model, manifest, samples))
+    print("| images | accuracy | mean confidence | estimated | mean error | inside |")
+    print("|---|---|---|---|---|---|")
+    accuracy(dealt, model, "unchanged", images)
+    errors = [error for name, table in changed.items() for error in accuracy(dealt, model, name, table)]
     for kind in STRENGTHS:
-        some = model.table(files[: len(held_out)], corruption(kind, 2))
-        errors.append(accuracy(estimator, model, f"{kind}, strength 3", some))
+        errors += accuracy(dealt, model, f"{kind}, strength 3", model.table(files, corruption(kind, 2)))
     print(
         f"Mean error {100 * np.mean(np.abs(errors)):.1f} points, largest {100 * np.max(np.abs(errors)):.1f}"
     )
-    label_shift(estimator, model, test, float(reference.clean.correct.mean()), 2 * options.repeats)
+    label_shift(dealt, model, images, options.repeats)
     if options.months:
         windows, each = map(int, options.images.split("x"))
         months(model, reference, images, options.months, windows, each)

@@ -46,7 +46,7 @@ def accuracies(data: Data, budgets: list[int], suggested: bool, seed: int) -> li
             others = data.rows(taps, rest)
             temperature = kind.fit_temperature(fit.held_out, known)
             probabilities = kind.probabilities(fit.head.logits(others), temperature)
-            places = [one.place for one in choose(rows, known, others, probabilities, count, seed)]
+            places = [one.place for one in choose(rows, others, probabilities, count, seed)]
         else:
             places = rng.permutation(len(rest))[:count].tolist()
         labelled = np.sort(np.concatenate([labelled, rest[places]]))

@@ -1,7 +1,7 @@
 """Image and text: accuracy of either alone and of both, over splits by group, and of both with texts hidden.
 
 python benchmarks/text.py TABLE --text COLUMN[,COLUMN] [--group COLUMN] [--seeds 10] [--masked]
-    [--text-encoder PATH] [--size 224]
+    [--text-encoder PATH] [--size 224] [--autogluon PYTHON --weights FILE --peer-encoder FOLDER --seconds N]
 
 Points are of the test split, a quarter of the images, drawn anew with each seed. `hidden` is the model of
 both where no text is given: what a missing text costs. With --masked, words that name a class are taken out
@@ -11,14 +11,19 @@ first. At the end, 1,000 texts are featurised.
 from __future__ import annotations
 
 import argparse
+import csv
+import json
+import subprocess
+import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from eyebright.backbones.embedded import EmbeddedBackbone
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.source import scan
 from eyebright.data.splits.drawing import Drawing
 from eyebright.data.table.chosen import Columns
@@ -58,6 +63,31 @@ def measure(manifest: Manifest, size: int, layers: str, encoder: SentenceEncoder
     return {name: 100 * float(task.correct(logits[name], truth).mean()) for name in NAMES}
 
 
+def autogluon(manifest: Manifest, args: argparse.Namespace, seed: int) -> float:
+    """Return AutoGluon's test accuracy in percent; it holds out of training and validation part itself."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        learned = [*manifest.of("train"), *manifest.of("val")]
+        train = _table(folder / "train.csv", manifest.root, learned)
+        test = _table(folder / "test.csv", manifest.root, manifest.of("test"))
+        script = Path(__file__).with_name("text_autogluon.py")
+        files = (train, test, args.weights.resolve(), args.peer_encoder.resolve(), folder / "out.json")
+        command = [str(args.autogluon), str(script), *map(str, files)]
+        command += ["--seconds", str(args.seconds), "--seed", str(seed)]
+        with (folder / "log").open("w") as log:
+            if subprocess.run(command, cwd=folder, stdout=log, stderr=log, check=False).returncode != 0:
+                raise SystemExit((folder / "log").read_text()[-3000:])
+        return 100 * float(json.loads(files[-1].read_text())["accuracy"])
+
+
+def _table(path: Path, root: Path, samples: Sequence[Sample]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "text", "label"])
+        writer.writerows([(root / s.path).resolve(), s.text, s.label] for s in samples)
+    return path
+
+
 def speed(texts: list[str]) -> float:
     """Return the seconds in which 1,000 texts are featurised by n-grams."""
     features = fit_ngrams(texts)
@@ -80,10 +110,14 @@ def main() -> None:
     parser.add_argument("--text-encoder", type=Path)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--layers", default="all")
+    parser.add_argument("--autogluon", type=Path, help="Python of an environment with autogluon.multimodal")
+    parser.add_argument("--weights", type=Path, help="its image network: the published EfficientNet-Lite0")
+    parser.add_argument("--peer-encoder", type=Path, help="its text network: a folder of transformers")
+    parser.add_argument("--seconds", type=int, default=300, help="its budget")
     args = parser.parse_args()
     encoder = None if args.text_encoder is None else load_encoder(args.text_encoder)
     columns = Columns(group=args.group, text=tuple(args.text.split(",")))
-    rows = []
+    rows, theirs = [], list[float]()
     with showing(SILENT):
         for seed in range(args.first, args.first + args.seeds):
             manifest = scan(args.table, val=0.05, test=0.25, seed=seed, columns=columns, drawing=Drawing())
@@ -92,15 +126,22 @@ def main() -> None:
                 words = find_class_words([s.text for s in manifest.samples], labels)
                 hidden = (replace(s, text=words.masked(s.text)) for s in manifest.samples)
                 manifest = replace(manifest, samples=tuple(hidden))
+            start = time.perf_counter()
             rows.append(measure(manifest, args.size, args.layers, encoder))
             found = "  ".join(f"{name} {rows[-1][name]:.1f}" for name in NAMES)
-            print(f"seed {seed}: {found}", flush=True)
+            print(f"seed {seed}: {found}  ({time.perf_counter() - start:.1f} s)", flush=True)
+            if args.autogluon is not None:
+                start = time.perf_counter()
+                theirs.append(autogluon(manifest, args, seed))
+                print(f"    AutoGluon {theirs[-1]:.1f}  ({time.perf_counter() - start:.1f} s)", flush=True)
     table = np.array([[row[name] for name in NAMES] for row in rows])
     means = "  ".join(f"{name} {value:.1f}" for name, value in zip(NAMES, table.mean(axis=0), strict=True))
     gains = table[:, 2] - table[:, :2].max(axis=1)
     best = float(table[:, 2].mean() - table[:, :2].mean(axis=0).max())
     print(f"mean of {len(rows)}: {means}")
     print(f"both less the better one alone: {best:+.1f} in the mean, {gains.min():+.1f} at worst")
+    if theirs:
+        print(f"AutoGluon: {np.mean(theirs):.1f} in the mean")
     print(f"1,000 texts: {speed([s.text for s in manifest.samples if s.text]):.2f} s")
 
 

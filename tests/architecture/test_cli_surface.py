@@ -14,7 +14,7 @@ SURFACE = {
     "pretrain": (
         "data --out --overwrite --backbone --weights --size --unfreeze --epochs --budget --method --batch "
         "--views --temperature --lr --augment --device --precision --processes --seed --resume --lang "
-        "--path --config"
+        "--path --dry-run --config"
     ),
     "train": (
         "data --out --overwrite --val --test --fixes --text-encoder --seed --size --layers --curve "
@@ -45,7 +45,8 @@ SURFACE = {
     "compare": "runs --out --seed --lang --config",
     "predict": "model images --path --text --log --top --format --null --lang --cluster --config",
     "embed": (
-        "images --model --backbone --weights --licence --size --layers --neighbours --out --lang --config"
+        "images --model --backbone --weights --licence --size --layers --neighbours --out --lang --cluster "
+        "--config"
     ),
     "zero-shot": (
         "images --classes --backbone --weights --licence --prompts --multilabel --out --overwrite --top "

@@ -27,7 +27,7 @@ ALLOWED = {
     "report/summary/findings.py:robustness_sentence": "the same",
     "sealed/card.py:SealedCard": "gives it types",
     "training/finetune/checkpoint.py:Checkpoint": "written and read by several parts of the loop",
-    "training/finetune/saved_state.py:from_json": "makes a state of it",
+    "training/finetune/trainer_state.py:from_json": "makes a state of it",
 }
 
 

@@ -23,6 +23,7 @@ from eyebright.verbs.explain.explain import explain
 from eyebright.verbs.explain.options import ExplainConfig
 from eyebright.verbs.predict.options import PredictConfig
 from eyebright.verbs.predict.predict import predict
+from eyebright.verbs.train.anomaly.images import is_one_class
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
 
@@ -108,6 +109,17 @@ def test_a_lone_class_of_another_name_is_asked_about(fabric: Path, tmp_path: Pat
     shutil.copytree(fabric / "train" / "good", tmp_path / "data" / "cloth")
     with pytest.raises(DataError, match="--task anomaly"):
         train(TrainConfig(data=tmp_path / "data", out=tmp_path / "run"))
+
+
+def test_a_target_of_anomalies_asks_for_their_detection(fabric: Path, tmp_path: Path):
+    shutil.copytree(fabric / "train" / "good", tmp_path / "cloth")
+    shutil.copytree(fabric / "train" / "good", tmp_path / "nominal")
+    target = ["false_positive_rate(anomaly) <= 0.05"]
+    assert is_one_class(TrainConfig(data=tmp_path / "cloth", target=target))
+    assert not is_one_class(TrainConfig(data=tmp_path / "cloth", target=["recall(hole) >= 0.9"]))
+    assert not is_one_class(TrainConfig(data=tmp_path / "cloth"))
+    assert is_one_class(TrainConfig(data=tmp_path / "nominal"))  # a name that says so
+    assert not is_one_class(TrainConfig(data=tmp_path, target=target))  # two classes
 
 
 def test_too_few_good_images_are_refused(fabric: Path, tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -82,6 +83,24 @@ def test_the_wheel_holds_everything(wheel: Path) -> None:
     assert sizes["eyebright/backbones/files/efficientnet_lite0.onnx"] < 10_000_000
     assert "License-Expression: Apache-2.0" in described
     assert not [n for n in names if not n.startswith(("eyebright/", "eyebright-"))]
+
+
+SITE = "https://eyebright.readthedocs.io/en/latest/"
+#: Pages of the site that lie outside of docs/ in the repository.
+OUTSIDE = {"zh/": "README.zh.md", "changelog/": "CHANGELOG.md"}
+
+
+def test_links_of_the_description_lead_to_pages_that_are_there(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        links = re.findall(r"\]\(([^)]+)\)", archive.read(metadata).decode())
+    assert [link for link in links if not link.startswith("https://")] == []
+    pages = {link.removeprefix(SITE).partition("#")[0] for link in links if link.startswith(SITE)}
+    assert len(pages) >= 20
+    files = {
+        OUTSIDE.get(page, f"docs/{page.removesuffix('/')}{'.md' * page.endswith('/')}") for page in pages
+    }
+    assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
 TOO_MUCH = {"torch", "torchvision", "timm", "scikit-learn", "scikit-image", "pandas"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +16,8 @@ pytest.importorskip("jupytext")
 pytest.importorskip("ipykernel")
 
 from notebooks import FOLDER, NOTEBOOKS, SMALL, calls, printed, read, run
+
+from eyebright.verbs.train.options import TrainConfig
 
 SCRIPT = FOLDER.parents[1] / "scripts" / "build_notebooks.py"
 NEEDS_TORCH = ("02", "03", "04", "05", "07")
@@ -45,6 +49,16 @@ def test_every_notebook_is_there_in_both_languages_with_the_same_code() -> None:
     for name in english:
         code, other = (_code(one) for one in (name, name.replace(".ipynb", ".zh.ipynb")))
         assert [line.replace('LANG = "zh"', 'LANG = "en"') for line in other] == code
+
+
+def test_forms_offer_values_that_there_are(builder: ModuleType) -> None:
+    offered = re.compile(r"^(SIZE|LAYERS|FINETUNE) = .* # @param (\[.*\])$", re.MULTILINE)
+    texts = [path.read_text(encoding="utf-8") for path in builder.SOURCES.glob("*.py")]
+    forms = [found for text in texts for found in offered.findall(text)]
+    assert {name for name, _ in forms} == {"SIZE", "LAYERS", "FINETUNE"}
+    for name, values in forms:
+        for value in json.loads(values):
+            TrainConfig.build(data="photos", **{name.lower(): int(value) if value.isdigit() else value})
 
 
 def test_notebooks_are_committed_without_outputs() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,16 +55,11 @@ class FlakyDrive(DriveFolder):
             target.write_bytes(content)
 
 
-def main() -> None:
-    """Fine-tune on a flaky Drive: LOCAL DRIVE DATA SEED."""
-    local, drive, data, seed = sys.argv[1:]
-    work = Workspace(Path(local), FlakyDrive(Path(drive), int(seed)), seconds=1.0, lang="en")
+def fine_tune(local: Path, drive: Path, data: Path, seed: int, epochs: int) -> None:
+    """Fine-tune on a machine whose Drive is flaky, or go on with what that holds."""
+    work = Workspace(local, FlakyDrive(drive, seed), seconds=0.5, lang="en")
     work.train(
-        "killed", data, finetune="last", epochs=6, patience=0, size=64, layers="texture", augment="light",
-        precision="fp32", batch=8,
+        "killed", data, finetune="last", epochs=epochs, patience=0, size=64, layers="texture",
+        augment="light", precision="fp32", batch=8,
     )  # fmt: skip
     work.close()
-
-
-if __name__ == "__main__":
-    main()

@@ -271,7 +271,7 @@ for name, path in {"PyTorch": work.local / "tutorial.onnx", "Eyebright": tuned.m
 # 在 Eyebright 中：`dropout=`、`label_smoothing=`、`mixup=`、`patience=`、`weight_decay=`。何时停止由训练部分留出的图像决定；
 # 计入报告的图像从不用于选择。微调是否值得则通过检验得出：
 # %%
-eb.compare([frozen.directory, tuned.directory], out=work.local / "comparison", lang=LANG)
+eb.compare([frozen, tuned], out=work.local / "comparison", lang=LANG)
 # %% [markdown] tags=["en"]
 # ## 12. Deployment
 #

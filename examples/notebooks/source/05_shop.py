@@ -18,7 +18,7 @@ BACKBONE = "vit_base_patch16_224"  # @param {type:"string"}
 CLASSES = 2000  # @param {type:"integer"}
 IMAGES_PER_CLASS = 6  # @param {type:"integer"}
 SIZE = "auto"  # @param ["auto", "96", "224"]
-LAYERS = "auto"  # @param ["auto", "last", "stages", "texture", "all"]
+LAYERS = "auto"  # @param ["auto", "stages", "texture", "all"]
 # %%
 import numpy as np
 from PIL import Image
@@ -69,11 +69,11 @@ list(zip(answer.labels[:5], answer.probabilities[:5], strict=True))
 # %% [markdown] tags=["en"]
 # ## A new product tomorrow
 #
-# `eb.update(run.directory, more, out=…)` adds classes in seconds: only the new images pass through the backbone.
+# `eb.update(run, more, out=…)` adds classes in seconds: only the new images pass through the backbone.
 # %% [markdown] tags=["zh"]
 # ## 明天上新
 #
-# `eb.update(run.directory, more, out=…)` 几秒内加入新类别：只有新图像需要经过骨干网络。
+# `eb.update(run, more, out=…)` 几秒内加入新类别：只有新图像需要经过骨干网络。
 # %%
 colab.download(run.model, run.report, lang=LANG)
 work.sync()

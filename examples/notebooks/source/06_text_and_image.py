@@ -24,7 +24,7 @@ ARCHIVE = ""  # @param {type:"string"}
 TEXT = "note"  # @param {type:"string"}
 IMAGES_PER_CLASS = 300  # @param {type:"integer"}
 SIZE = "auto"  # @param ["auto", "96", "224", "320", "448"]
-LAYERS = "auto"  # @param ["auto", "last", "stages", "texture", "all"]
+LAYERS = "auto"  # @param ["auto", "stages", "texture", "all"]
 # %%
 import csv
 import random

@@ -45,8 +45,8 @@ backbone
 # 同样的标签，一次用原来的骨干网络，一次用调整后的。只有差异显著时 `compare` 才给出胜者。
 # %%
 before = work.train("before", data, val=0.25, size=size, layers=LAYERS)
-after = work.train("after", data, val=0.25, size=size, layers=LAYERS, backbone=str(backbone.directory))
-eb.compare([before.directory, after.directory], out=work.local / "comparison", lang=LANG)
+after = work.train("after", data, val=0.25, size=size, layers=LAYERS, backbone=backbone)
+eb.compare([before, after], out=work.local / "comparison", lang=LANG)
 # %%
 colab.download(after.model, after.report, lang=LANG)
 work.sync()

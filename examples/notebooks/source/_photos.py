@@ -13,7 +13,7 @@
 ARCHIVE = ""  # @param {type:"string"}
 IMAGES_PER_CLASS = 500  # @param {type:"integer"}
 SIZE = "auto"  # @param ["auto", "96", "224", "320", "448"]
-LAYERS = "auto"  # @param ["auto", "last", "stages", "texture", "all"]
+LAYERS = "auto"  # @param ["auto", "stages", "texture", "all"]
 # %%
 size = SIZE if SIZE == "auto" else int(SIZE)
 data = (

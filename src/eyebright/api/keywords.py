@@ -260,6 +260,7 @@ class EmbedOptions(TypedDict, total=False):
     neighbours: int
     out: StrPath | None
     lang: Literal["en", "zh"]
+    cluster: str | None
 
 
 class ZeroShotOptions(TypedDict, total=False):

@@ -20,7 +20,7 @@ from eyebright.errors import EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.machine import usable_cores
 from eyebright.runtime.parallel import parallel
-from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, fill
+from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, distinct, fill
 from eyebright.training.cache.store import FeatureSpace, Space
 from eyebright.types import JsonObject, ShardJson, Skipped, UInt8Array
 
@@ -74,19 +74,19 @@ class RecordSpace:
 
     def compute(self, root: Path, samples: Sequence[Sample]) -> list[Skipped]:
         """Measure the images that are not known yet; return those that cannot be read."""
-        missing = {s.key: s for s in samples if s.key not in self}
+        missing = distinct([s for s in samples if s.key not in self])
         cluster = cluster_in_use()
         if cluster is not None and len(missing) >= LEAST_IMAGES:
             with progress_task("Measuring images", total=len(missing)) as task:
-                fill(cluster, record_shard, {}, root, list(missing.values()), [self._space], task)
-            missing = {key: s for key, s in missing.items() if key not in self}
+                fill(cluster, record_shard, {}, root, missing, [self._space], task)
+            missing = [s for s in missing if s.key not in self]
         unreadable: dict[bytes, EyebrightError] = {}
 
         def measured(sample: Sample) -> tuple[Sample, Records | EyebrightError]:
             return sample, _measured(root, sample)
 
         def rows(task: Task) -> Iterator[tuple[bytes, UInt8Array]]:
-            for sample, found in parallel(measured, missing.values()):
+            for sample, found in parallel(measured, missing):
                 task.advance()
                 if isinstance(found, EyebrightError):
                     unreadable[sample.key] = found

@@ -14,29 +14,41 @@ from eyebright.runs.metrics import METRICS
 from eyebright.runs.run import OPTIONS
 from eyebright.verbs.pretrain.options import PretrainConfig
 from eyebright.verbs.train.options import TrainConfig
+from eyebright.verbs.train.own_code import own_code_of
 
 Earlier = Literal["nothing", "begun", "finished"]
 # Where files lie, and in which language it is told, changes no model.
 _FREE = frozenset({"data", "out", "overwrite", "resume", "lang"})
+# Arguments of `eyebright.train` that may be objects of Python, which the options of a run do not hold.
+_OWN = ("backbone", "loss", "optimizer", "transform", "inference_transform")
+_OBJECTS = frozenset({*_OWN, "on_epoch", "progress"})
 
 
-def earlier_training(out: Path, data: object, options: Mapping[str, object]) -> Earlier:
+def is_object(name: str, value: object) -> bool:
+    """Return whether an argument of a training is an object, which a resumed training needs again."""
+    return name in _OBJECTS and not isinstance(value, str | PathLike)
+
+
+def earlier_training(out: Path, data: object, options: Mapping[str, Any]) -> Earlier:
     """Return what a folder holds of a training.
 
     Args:
         out: the run's folder.
         data: what is to be trained on.
-        options: of the training that is asked for now.
+        options: of the training that is asked for now; of a backbone that is an object, the name counts.
 
     Raises:
         ConfigError: it holds one with other options or data, which must not be taken for this one.
     """
-    return _earlier(TrainConfig, out, METRICS, data, options)
+    own = {name: value for name, value in options.items() if name in _OWN and is_object(name, value)}
+    plain = {name: value for name, value in options.items() if not is_object(name, value)}
+    return _earlier(TrainConfig, out, METRICS, data, plain | own_code_of(**own)[1])
 
 
 def earlier_pretraining(out: Path, data: object, options: Mapping[str, object]) -> Earlier:
     """Return what a folder holds of a pretraining, as :func:`earlier_training` does."""
-    return _earlier(PretrainConfig, out, CARD, data, options)
+    plain = {name: value for name, value in options.items() if not is_object(name, value)}
+    return _earlier(PretrainConfig, out, CARD, data, plain)
 
 
 def _earlier(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from eyebright.api import DataLike, pretrain, train
 from eyebright.colab.archive import local_copy, unpacked
 from eyebright.colab.drive_folder import DriveFolder, DriveGoneError
-from eyebright.colab.earlier import earlier_pretraining, earlier_training
+from eyebright.colab.earlier import earlier_pretraining, earlier_training, is_object
 from eyebright.colab.features import FeatureMirrors, use_cache
 from eyebright.colab.mirror import Mirror
 from eyebright.colab.sync import Saved, Sync
@@ -112,7 +112,8 @@ class Workspace(Displayed):
                 self._say_read(out)
                 return Run.open(out)
             case "begun":
-                run = train(data, resume=out, lang=self._lang)
+                objects = {key: value for key, value in options.items() if is_object(key, value)}
+                run = train(data, resume=out, lang=self._lang, **objects)
             case "nothing":
                 run = train(data, out=out, **options)
         self.sync()
@@ -132,7 +133,7 @@ class Workspace(Displayed):
                 self._say_read(out)
                 return read_pretrained(out)
             case "begun":
-                backbone = pretrain(data, resume=out, lang=self._lang)
+                backbone = pretrain(data, resume=out, lang=self._lang, progress=options.get("progress"))
             case "nothing":
                 backbone = pretrain(data, out=out, **options)
         self.sync()

@@ -69,6 +69,7 @@ def scan(
     where = layout.folders["train"]
     require_classes(counts, where)
     manifest = _read(folder, layout, listings)
+    del listings  # of millions of files, memory is needed now
     if fixes is not None:
         manifest = fixes.applied(manifest)
     samples = manifest.samples
@@ -237,7 +238,8 @@ def _no_classes(folder: Path, listing: FolderListing) -> DataError:
     if beside := classes_beside(folder):
         return DataError(
             "Images must be in one folder per class. {path} contains {count:image|images} and no "
-            "class folder. If it is a class itself, like the folders beside it ({beside}), use {parent}.",
+            "class folder. If it is a class itself, like the folders beside it ({beside}), use {parent}. If "
+            "all show good parts, use --task anomaly.",
             path=folder,
             count=len(listing.loose),
             beside=listed(sorted(beside), SHOWN),
@@ -245,7 +247,8 @@ def _no_classes(folder: Path, listing: FolderListing) -> DataError:
         )
     return DataError(
         "Images must be in one folder per class. {path} contains {count:image|images} and no "
-        "class folder. Create a folder for each class, and move the images into them.",
+        "class folder. Create a folder for each class, and move the images into them. If all show good "
+        "parts, use --task anomaly.",
         path=folder,
         count=len(listing.loose),
     )

@@ -36,11 +36,11 @@ def text_of(cells: Sequence[str]) -> str | None:
 
 
 def _is_binary(text: str) -> bool:
-    strange = sum(_is_strange(char) for char in text)
-    return "\0" in text or strange > _BINARY_SHARE * len(text)
+    not_text = sum(_is_not_text(char) for char in text)
+    return "\0" in text or not_text > _BINARY_SHARE * len(text)
 
 
-def _is_strange(char: str) -> bool:
+def _is_not_text(char: str) -> bool:
     return char == "\ufffd" or (
         unicodedata.category(char) in ("Cc", "Cs", "Cn", "Co") and char not in "\t\n\r\f\v"
     )

@@ -116,11 +116,13 @@ def list_images(folder: Path, seen: set[Identity]) -> FolderListing:
     """
     listing = FolderListing()
     unnamed: dict[str, None] = {}
+    labels: dict[str, str] = {}  # one object a class, not one a file
     for path in walk(folder, listing, seen):
         if not is_text(path):
             unnamed[_first_without_text(path)] = None
         elif "/" in path:
-            listing.files.append((path[: path.index("/")], path))
+            label = path[: path.index("/")]
+            listing.files.append((labels.setdefault(label, label), path))
         else:
             listing.loose.append(path)
     listing.files.sort()

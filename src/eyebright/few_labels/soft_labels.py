@@ -3,7 +3,8 @@
 The head of the labelled images alone gives the first soft labels. A discriminant on these knows how the
 images scatter within the classes, which a handful of labelled ones cannot tell. In its view of the images,
 beside their whitened features, labels are spread among nearest neighbours; both together give the soft labels
-of the discriminant that is returned. Each step is convex or a fixed number of sparse products.
+of the next discriminant, whose view is better. The fourth one is returned. Each step is convex or a fixed
+number of sparse products.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from eyebright.types import FloatArray, IntArray
 _RANK = 512
 # Those that neighbours are looked for in, each divided by the root of its deviation: half way to whitening.
 _WHITENED, _WHITENING = 128, 0.5
-# Of the soft labels, squared and normalised: without it they grow less certain with every step.
-_SHARPNESS = 2.0
-_KEPT, _ROUNDS, _FLOOR = 0.99, 200, 0.02
+# Power of the soft labels: without it they grow less certain with every step.
+_SHARPNESS = 3.0
+_PASSES = 3
+_KEPT, _ROUNDS, _FLOOR = 0.95, 100, 0.02
 _LEAST = 1e-6
 _LEAST_LOGIT = 1e-4
 
@@ -84,16 +86,21 @@ def soft_head(
     # As the labels have them: no fold may lack a class that others have.
     frequencies = np.bincount(truth, minlength=probabilities.shape[1]).astype(np.float64)
     frequencies /= frequencies.sum()
-    soft = _known(_sharpened(probabilities[among]), places, truth)
-    first = _softmax_of(rows, _scaled(soft_discriminant(rows, soft, frequencies), rows, soft))
-    view = np.log(np.maximum(first, _LEAST_LOGIT))
-    view -= view.mean(axis=1, keepdims=True)
-    graph = neighbour_graph(unit(np.hstack([unit(view), space.whitened[among]])))
-    given = _known(np.zeros_like(first), places, truth)
-    shares = spread(graph, given, kept=_KEPT, rounds=_ROUNDS, floor=_FLOOR)
-    joint = np.sqrt(np.maximum(first, _LEAST) * shares)
-    soft = _known(_sharpened(joint), places, truth)
-    return _scaled(soft_discriminant(rows, soft, frequencies), rows, soft)
+
+    def learned(soft: FloatArray) -> FloatArray:
+        soft = _known(_sharpened(soft), places, truth)
+        return _scaled(soft_discriminant(rows, soft, frequencies), rows, soft)
+
+    given = _known(np.zeros((len(among), len(frequencies)), np.float32), places, truth)
+    coefficients = learned(probabilities[among])
+    for _ in range(_PASSES):
+        soft = _softmax_of(rows, coefficients)
+        view = np.log(np.maximum(soft, _LEAST_LOGIT))
+        view -= view.mean(axis=1, keepdims=True)
+        graph = neighbour_graph(unit(np.hstack([unit(view), space.whitened[among]])))
+        shares = spread(graph, given, kept=_KEPT, rounds=_ROUNDS, floor=_FLOOR)
+        coefficients = learned(np.sqrt(np.maximum(soft, _LEAST) * shares))
+    return coefficients
 
 
 def _known(soft: FloatArray, places: IntArray, truth: IntArray) -> FloatArray:

@@ -108,7 +108,7 @@ class AccuracyEstimator:
         """Return the variance of what labels would show around the estimate.
 
         It is that of the labels themselves, of the sample, of the validation images by which each class's
-        answers can be trusted, and of how badly a corruption is judged that was not among those learned from.
+        answers can be trusted, and of how far the estimate is off under an unknown corruption.
         """
         clean = self._clean
         luck = float(np.mean(chances * (1 - chances))) / images
@@ -169,7 +169,7 @@ class AccuracyEstimator:
 
 
 def _inaccuracy(design: Float64Array, reference: Reference) -> float:
-    """Return by which share of itself a loss of accuracy is misjudged where a corruption was not fitted."""
+    """Return by which share of itself a loss of accuracy is off where a corruption was not fitted."""
     kinds = np.array(reference.corruptions)
     clean = reference.correct[kinds == ""].mean()
     errors, losses = [], []

@@ -89,7 +89,7 @@ def _signals(log: Log, reference: Reference, seed: int) -> Iterator[Drift]:
         before = histogram(signal, values_of(reference, signal))
         windows = [window.bins[row] for window in log.windows]
         evidence = log_martingale(before, windows, [seed, row], tail=signal in _UPWARDS)
-        p, since = _judged(evidence, _SIGNALS[signal])
+        p, since = _significance(evidence, _SIGNALS[signal])
         now = np.sum(windows[since or 0 :], axis=0)
         yield Drift("signal", signal, p, since, median(signal, before), median(signal, now))
 
@@ -99,7 +99,7 @@ def _classes(log: Log, predicted: IntArray, seed: int) -> Iterator[Drift]:
         before = _with_and_without(int(predicted[:, k].sum()), len(predicted))
         windows = [_with_and_without(int(w.predicted[k]), w.images) for w in log.windows]
         evidence = log_martingale(before, windows, [seed, len(SIGNALS) + k])
-        p, since = _judged(evidence, _CLASSES / len(log.labels))
+        p, since = _significance(evidence, _CLASSES / len(log.labels))
         now = np.sum(windows[since or 0 :], axis=0)
         yield Drift("class", label, p, since, float(before[1] / before.sum()), float(now[1] / now.sum()))
 
@@ -109,7 +109,7 @@ def _neighbours(log: Log, reference: Reference, seed: int) -> Iterator[Drift]:
     rows = [window.rows for window in log.windows]
     evidence = log_evidence(own, rows, most_rows(len(log.labels)), seed)
     if evidence is not None:
-        yield Drift("neighbours", "", *_judged(evidence, _NEIGHBOURS))
+        yield Drift("neighbours", "", *_significance(evidence, _NEIGHBOURS))
 
 
 def _features(log: Log, reference: Reference) -> Iterator[Drift]:
@@ -118,11 +118,11 @@ def _features(log: Log, reference: Reference) -> Iterator[Drift]:
     if whitening is None or not windows:
         return
     evidence = log_shift(whitening, reference.projections, [w for _, w in windows])
-    p, since = _judged(evidence, _FEATURES)
+    p, since = _significance(evidence, _FEATURES)
     yield Drift("features", "", p, None if since is None else windows[since][0])
 
 
-def _judged(evidence: Float64Array, share: float) -> tuple[float, int | None]:
+def _significance(evidence: Float64Array, share: float) -> tuple[float, int | None]:
     """Return the chance of such evidence, and the first window after which it is an alarm.
 
     Args:

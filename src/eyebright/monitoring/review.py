@@ -48,8 +48,8 @@ def images_to_review(
         changed: whether images are no longer those of the reference; then all are worth a look.
     """
     found: dict[str, ReviewImage] = {}
-    for name, chance, strange in zip(names, chances.tolist(), unknown.tolist(), strict=True):
-        reason: Reason = "unknown" if strange else "drifted" if changed else "doubtful"
+    for name, chance, outlying in zip(names, chances.tolist(), unknown.tolist(), strict=True):
+        reason: Reason = "unknown" if outlying else "drifted" if changed else "doubtful"
         if name and (reason != "doubtful" or chance < _DOUBTFUL):
             found[name] = ReviewImage(name, 1 - chance, reason)
     return sorted(found.values(), key=lambda image: (image.reason != "unknown", -image.score))

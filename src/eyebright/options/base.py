@@ -24,7 +24,7 @@ class Config(BaseModel):
     def _lists(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Take one value where an option may have several, and paths where it has texts."""
         several = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is list}
-        return {name: _list(value) if name in several else value for name, value in values.items()}
+        return {name: _list(value) if name in several else _text(value) for name, value in values.items()}
 
     @field_validator("*", mode="before")
     @classmethod
@@ -66,7 +66,12 @@ def _list(value: Any) -> Any:
     given = [value] if isinstance(value, str | os.PathLike) else value
     if not isinstance(given, list | tuple):
         return given
-    return [os.fspath(one) if isinstance(one, os.PathLike) else one for one in given]
+    return [_text(one) for one in given]
+
+
+def _text(value: Any) -> Any:
+    """Return the path that a value is or, as a run, stands for."""
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _read(file: Path) -> dict[str, object]:

@@ -51,12 +51,17 @@ def say_found(manifest: Manifest) -> None:
             )
     say_skipped(manifest.skipped)
     for entry in manifest.warnings[:_LISTED]:
-        reason = translate(entry.reason, **entry.reason_values)
-        if entry.path == ".":  # it is about the images as a whole
-            say("Warning: {reason}", reason=reason)
-        else:
-            say("Warning: {path}: {reason}", path=entry.path, reason=reason)
+        say_warning(entry)
     _say_rest(len(manifest.warnings))
+
+
+def say_warning(entry: Skipped) -> None:
+    """Say what is noted of a file, or of the images as a whole where its path is a dot."""
+    reason = translate(entry.reason, **entry.reason_values)
+    if entry.path == ".":
+        say("Warning: {reason}", reason=reason)
+    else:
+        say("Warning: {path}: {reason}", path=entry.path, reason=reason)
 
 
 def say_skipped(entries: Sequence[Skipped]) -> None:

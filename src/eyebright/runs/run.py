@@ -32,6 +32,8 @@ OPTIONS = "config.toml"
 class Run(Displayed):
     """A finished run on disk; it shows its metrics when it is printed, and in a notebook.
 
+    Where a run's path is wanted, the run itself can be given.
+
     Attributes:
         directory: holds `metrics.json`, `predictions.csv`, `report.html` and, after training, `model.onnx`,
             `manifest.parquet` and `config.toml`.
@@ -40,6 +42,10 @@ class Run(Displayed):
 
     directory: Path
     model: Path
+
+    def __fspath__(self) -> str:
+        """Return the path of the directory."""
+        return str(self.directory)
 
     @cached_property
     def metrics(self) -> MetricsContent:

@@ -35,7 +35,7 @@ from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.model import SealedModel
 from eyebright.sealed.split_model import SplitModel
 from eyebright.sealed.subgraphs import FEATURES
-from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, fill, read_shared, shared_file
+from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, distinct, fill, read_shared, shared_file
 from eyebright.training.cache.store import Space
 from eyebright.training.cache.usage import trim
 from eyebright.types import FloatArray, JsonObject, ShardJson, Skipped, UInt8Array
@@ -141,10 +141,11 @@ class _CachedFeatures:
     def fill(self, root: Path, samples: Sequence[Sample]) -> None:
         """Have a cluster compute the features that are not on disk, where one is in use."""
         cluster = cluster_in_use()
-        missing = {s.sha: s for s in samples if s.sha not in self}
+        # The key is the hash alone.
+        missing = [replace(s, white_level=0) if s.white_level else s for s in samples if s.sha not in self]
         if cluster is None or self._space is None or self._cache is None or len(missing) < LEAST_IMAGES:
             return
-        images = [replace(sample, white_level=0) for sample in missing.values()]  # the key is the hash alone
+        images = distinct(missing)
         looks = ImageStatistics(self._cache, self._model.size, self._model.white_level).space
         spaces = [self._space, *([] if looks is None else [looks])]
         job: JsonObject = {

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.special import logsumexp
+from threadpoolctl import threadpool_limits
 
 from eyebright.runtime.parallel import parallel
 from eyebright.training.linear_probe.pca import standardise
@@ -151,7 +152,9 @@ def held_out_lengths(
         return fit_residual(features[folds != fold]).lengths(features[folds == fold])
 
     some = [fold for fold in measured if (folds == fold).any() and (folds != fold).any()]
-    found = list(parallel(lengths, some))
+    # Each on one thread: those of several folds would wait for each other, spinning; under load, for seconds.
+    with threadpool_limits(1, user_api="blas"):
+        found = list(parallel(lengths, some))
     return np.concatenate(found) if found else np.empty(0, np.float32)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 
 import eyebright as eb
-from eyebright.errors import ConfigError, ImageError, NotFoundError
+from eyebright.errors import ConfigError, DataError, ImageError, NotFoundError
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
 from eyebright.types import Prediction
@@ -33,6 +34,14 @@ def predicted(run: Run, images: Any) -> list[Prediction]:
     predictions = [one for one in found if isinstance(one, Prediction)]
     assert len(predictions) == len(found)
     return predictions
+
+
+def test_a_run_stands_for_its_path(textile_run: Run, photograph: Path) -> None:
+    (found,) = eb.predict(textile_run, photograph, progress=False)
+    assert found == predicted(textile_run, photograph)[0]
+    assert eb.load(textile_run).labels == textile_run.labels
+    with pytest.raises(DataError, match=f"{re.escape(str(textile_run.directory))} was given twice"):
+        eb.compare([textile_run, textile_run.directory], progress=False)
 
 
 def test_bytes_of_any_kind_and_files_get_one_answer(model: SealedModel, photograph: Path) -> None:

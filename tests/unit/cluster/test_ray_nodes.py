@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,14 +26,27 @@ STORE = 80 * 2**20
 
 
 @pytest.fixture(scope="module")
-def nodes() -> Iterator[Any]:
-    """Two nodes that compute, under a head that does not."""
+def client_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def nodes(client_port: int) -> Iterator[Any]:
+    """Two nodes that compute, under a head that does not and serves clients."""
     import ray
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # for the tasks of these tests
-        head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
+        head = {
+            "num_cpus": 0,
+            "object_store_memory": STORE,
+            "include_dashboard": False,
+            "ray_client_server_port": client_port,
+        }
         found = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
         for _ in range(2):
             found.add_node(num_cpus=1, object_store_memory=STORE)
@@ -76,6 +90,23 @@ def test_a_node_that_is_lost_costs_its_shard_the_other_node(nodes: Any, tmp_path
     assert names == {str(number) for number in range(12)}
     begun = [path.name.partition(".")[0] for path in tmp_path.iterdir()]
     assert len(begun) <= 12 + 1
+
+
+def test_features_are_those_of_one_process_through_a_client(
+    nodes: Any, client_port: int, textile_manifest: Manifest, tmp_path: Path
+):
+    import ray
+
+    ray.shutdown()
+    root, samples = textile_manifest.root, textile_manifest.samples
+    with on_cluster(f"ray://127.0.0.1:{client_port}") as cluster:
+        assert cluster is not None
+        assert ray.util.client.ray.is_connected()
+        assert cluster.workers >= 1
+        assert computed(tmp_path / "many", root, samples) == []
+    assert not ray.is_initialized()
+    computed(tmp_path / "one", root, samples)
+    assert rows(tmp_path / "many", samples).tobytes() == rows(tmp_path / "one", samples).tobytes()
 
 
 def test_an_address_where_no_cluster_is_says_so(nodes: Any):

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from notebook_stub import STUB
@@ -64,6 +65,34 @@ def test_a_training_that_was_broken_off_goes_on(place: Path, textile: Path, text
     run = work.train("textile", textile, **OPTIONS)
     assert run.metrics["accuracy"] == textile_run.metrics["accuracy"]
     assert list((place / "drive" / "eyebright" / "runs.textile").glob("model-*.onnx"))
+
+
+def test_objects_of_ones_own_go_on_too(place: Path, textile: Path):
+    torch = pytest.importorskip("torch")
+    work = colab.workspace(local=place / "work")
+
+    def once(ends: bool) -> Run:
+        def on_epoch(row: Any) -> None:
+            seen.append(row.epoch)
+            if ends and row.epoch == 1:
+                raise InterruptedError
+
+        torch.manual_seed(0)
+        layers = torch.nn.Conv2d(3, 8, 3, stride=4), torch.nn.ReLU(), torch.nn.Conv2d(8, 16, 3, stride=4)
+        return work.train(
+            "own", textile, finetune="full", epochs=2, patience=0, size=64, batch=8, precision="fp32",
+            backbone=torch.nn.Sequential(*layers), optimizer=torch.optim.SGD, on_epoch=on_epoch,
+            progress=False,
+        )  # fmt: skip
+
+    seen: list[int] = []
+    with pytest.raises(InterruptedError):
+        once(ends=True)
+    once(ends=False)
+    assert seen == [0, 1, 1, 2], "the second call must go on after the last checkpoint"
+    run = once(ends=False)
+    assert seen == [0, 1, 1, 2], "the third must only read"
+    assert set(run.metrics["chosen"]["own_code"]) == {"backbone", "optimizer"}
 
 
 def test_one_archive_is_copied_from_drive_and_a_folder_of_images_is_not(place: Path, textile: Path):

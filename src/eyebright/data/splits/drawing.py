@@ -104,8 +104,10 @@ def _hold_out(manifest: Manifest, shares: Mapping[Split, float], seed: int, by: 
         labels = rarest([s.labels for s in samples]) if several else [s.label for s in samples]
         keys = [unit_key(s) for s in samples]
         splits = assign(labels, keys, shares.get("val", 0.0), shares.get("test", 0.0), seed)
-    moved = dict(zip(pool, splits, strict=True))
-    drawn = (replace(s, split=moved.get(i, s.split)) for i, s in enumerate(manifest.samples))
+    drawn = list(manifest.samples)
+    for i, sample, split in zip(pool, samples, splits, strict=True):
+        if split != "train":  # all others stay the objects that they are
+            drawn[i] = replace(sample, split=split)
     return replace(manifest, samples=tuple(drawn))
 
 

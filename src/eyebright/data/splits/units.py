@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ def joined(samples: Sequence[Sample], near: Sequence[Sequence[int]]) -> list[Sam
         samples: N images.
         near: groups of their places that are near duplicates of each other.
     """
-    parent: dict[str, str] = {}
+    parent: dict[str, str] = {}  # of what is joined to anything; of millions of images mostly nothing is
 
     def root(name: str) -> str:
         while parent.setdefault(name, name) != name:
@@ -27,20 +26,34 @@ def joined(samples: Sequence[Sample], near: Sequence[Sequence[int]]) -> list[Sam
     def join(one: str, other: str) -> None:
         parent[root(one)] = root(other)
 
-    own = [f"group {s.group}" if s.group else f"image {s.identity}" for s in samples]
-    for sample, name in zip(samples, own, strict=True):
-        join(name, f"image {sample.identity}")
+    for sample in samples:
+        if sample.group:
+            join(_own_name(sample), f"image {sample.identity}")
     for middle, *others in near:
         for other in others:
-            join(own[middle], own[other])
-    names: dict[str, set[str]] = defaultdict(set)
+            join(_own_name(samples[middle]), _own_name(samples[other]))
+    first: dict[str, str] = {}
+    several: set[str] = set()
     identities: dict[str, str] = {}
-    for sample, name in zip(samples, own, strict=True):
-        place = root(name)
-        names[place].add(name)
-        identities[place] = min(sample.identity, identities.get(place, sample.identity))
-    places = [root(name) for name in own]
+    for sample in samples if parent else ():
+        name = _own_name(sample)
+        if name in parent:
+            place = root(name)
+            identities[place] = min(sample.identity, identities.get(place, sample.identity))
+            if first.setdefault(place, name) != name:
+                several.add(place)
+
+    def unit(sample: Sample) -> str:
+        name = _own_name(sample)
+        place = root(name) if name in parent else None
+        return identities[place] if place is not None and place in several else ""
+
     return [
-        replace(s, unit=identities[place] if len(names[place]) > 1 else "")
-        for s, place in zip(samples, places, strict=True)
+        sample if (found := unit(sample)) == sample.unit else replace(sample, unit=found)
+        for sample in samples
     ]
+
+
+def _own_name(sample: Sample) -> str:
+    """Return what holds a sample together with others before anything is joined."""
+    return f"group {sample.group}" if sample.group else f"image {sample.identity}"

@@ -12,7 +12,6 @@ from typing import BinaryIO, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from eyebright.data.storage.base import StorageEntry
@@ -190,7 +189,7 @@ class ParquetRows:
                 yield from repeat(None, int(self.bounds[number + 1] - self.bounds[number]))
                 continue
             cells = self._file.read_row_group(number, columns=[f"{column}.{_PATH}"]).column(column)
-            yield from pc.struct_field(cells, _PATH).to_pylist()
+            yield from _field(cells, _PATH).to_pylist()
 
     def empty(self, column: str) -> Iterator[bool]:
         """Yield whether each row lacks its image; where the statistics say that none does, none is read."""
@@ -229,7 +228,7 @@ class ArrowRows:
         """Return the path of each image."""
         cells = self._table.column(column)
         known: list[str | None] = (
-            pc.struct_field(cells, _PATH).to_pylist() if _has_paths(cells.type) else [None] * len(cells)
+            _field(cells, _PATH).to_pylist() if _has_paths(cells.type) else [None] * len(cells)
         )
         return known
 
@@ -250,9 +249,15 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 
 def _are_empty(cells: pa.ChunkedArray) -> list[bool]:
-    inner = pc.struct_field(cells, _BYTES) if pa.types.is_struct(cells.type) else cells
-    found: list[bool] = pc.is_null(inner).to_pylist()
+    inner = _field(cells, _BYTES) if pa.types.is_struct(cells.type) else cells
+    found: list[bool] = inner.is_null().to_pylist()
     return found
+
+
+def _field(cells: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    import pyarrow.compute as pc  # takes a tenth of a second, and most commands read no table
+
+    return pc.struct_field(cells, name)
 
 
 def _has_paths(kind: pa.DataType) -> bool:

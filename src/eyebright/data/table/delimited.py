@@ -183,10 +183,11 @@ def _rows(path: Path, text: str, delimiter: str, above: int) -> Iterator[tuple[i
     except csv.Error as error:
         raise DataError(
             "The cells of a table must be text, quoted as in CSV. {path}, line {line}: {reason}. Correct the "
-            "quotes of this line.",
+            "quotes of this line, or shorten a cell of more than {most} characters.",
             path=path,
             line=begin,
             reason=error,
+            most=csv.field_size_limit(),
         ) from None
 
 

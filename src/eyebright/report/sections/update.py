@@ -19,7 +19,7 @@ from eyebright.text.format import listed, number, split_name
 from eyebright.text.language import translate
 
 _SHOWN_CLASSES = 40
-# From this share of new images on, an image as foreign as they are is likely to be misjudged.
+# From this share of new images on, an image as foreign as they are is likely to be answered wrongly.
 _FOREIGN = 0.2
 _HASH = 12  # digits of a hash that people compare
 

@@ -36,7 +36,7 @@ from eyebright.types import FloatArray, Skipped, UInt8Array
 
 #: Input sizes that are compared where none is given: as large as needed, no larger.
 SIZES = (224, 448)
-#: The fewest good images from which anything can be learned and judged.
+#: The fewest good images from which anything can be learned and evaluated.
 FEWEST = 10
 #: Images that ways to score are compared on at most: good ones, those of them that are held out, those that
 #: get planted defects, and labelled anomalies.

@@ -8,8 +8,11 @@ is done twice is written once, and whoever comes after a driver that was killed 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain, groupby, islice
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -83,24 +86,52 @@ def fill(
 
 def cut(
     root: Path, samples: Sequence[Sample], workers: int, job: JsonObject, spaces: Sequence[Space[Any]]
-) -> list[Shard]:
+) -> Cut:
     """Return shards of images that lie together, so that archives and tables are read in their order."""
     fitting = max(1, _MOST_BYTES // sum(space.row_bytes for space in spaces))
     size = min(fitting, shard_size(len(samples), workers))
-    ordered = sorted(samples, key=lambda sample: sample.place)
     folders = [str(space.folder.absolute()) for space in spaces]
-    shards = []
-    for start in range(0, len(ordered), size):
-        chosen = ordered[start : start + size]
-        name = blake2b(b"".join(sorted({s.key for s in chosen})), digest_size=16).hexdigest()
-        images: JsonObject = {
-            "name": name,
-            "root": str(resolved(root)),
-            "folders": folders,
-            "images": [[s.path, s.sha, s.white_level] for s in chosen],
-        }
-        shards.append(Shard(name, job | images))
-    return shards
+    job = job | {"root": str(resolved(root)), "folders": folders}
+    return Cut(sorted(samples, key=attrgetter("path")), size, job)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Shards, each of which is made when a worker is free: paths and hashes of all of them would need memory.
+
+    Attributes:
+        samples: in the order of their paths.
+        size: images of a shard, the last of which may have fewer.
+        job: what all shards have in common.
+    """
+
+    samples: Sequence[Sample]
+    size: int
+    job: JsonObject
+
+    def __len__(self) -> int:
+        return -(-len(self.samples) // self.size)
+
+    def __iter__(self) -> Iterator[Shard]:
+        folders = groupby(self.samples, lambda sample: sample.path.rpartition("/")[0])
+        ordered = chain.from_iterable(sorted(some, key=lambda sample: sample.place) for _, some in folders)
+        while chosen := list(islice(ordered, self.size)):
+            name = blake2b(b"".join(sorted({s.key for s in chosen})), digest_size=16).hexdigest()
+            images: JsonObject = {
+                "name": name,
+                "images": [[s.path, s.sha, s.white_level] for s in chosen],
+            }
+            yield Shard(name, self.job | images)
+
+
+def distinct(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the samples less those with the pixels of an earlier one."""
+    chunks = [samples[start : start + MOST_IMAGES] for start in range(0, len(samples), MOST_IMAGES)]
+    keys = [np.frombuffer(b"".join(s.key for s in chunk), f"S{KEY_BYTES}") for chunk in chunks]
+    if not keys:
+        return []
+    _, first = np.unique(np.concatenate(keys), return_index=True)
+    return [samples[i] for i in np.sort(first)]
 
 
 def shard_size(count: int, workers: int) -> int:
@@ -165,9 +196,9 @@ def read_shared(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise _not_shared(path) from error
+        raise not_shared(path) from error
     if blake2b(data, digest_size=16).hexdigest() != path.stem:
-        raise _not_shared(path)
+        raise not_shared(path)
     return data
 
 
@@ -175,10 +206,11 @@ def _require_written(shard: Shard, rows: int, spaces: Sequence[Space[Any]]) -> N
     """Require that the worker wrote into the folders that this machine reads."""
     for space in spaces:
         if rows and not any(space.folder.glob(f"{shard.name}.*.keys.npy")):
-            raise _not_shared(space.folder)
+            raise not_shared(space.folder)
 
 
-def _not_shared(path: Path) -> ClusterError:
+def not_shared(path: Path) -> ClusterError:
+    """Return the error of a worker or a driver that sees another cache than the other."""
     return ClusterError(
         "All workers must see the same feature cache. {path} differs between this machine and a worker. Set "
         "EYEBRIGHT_CACHE to a folder that every machine mounts under the same path.",

@@ -49,7 +49,7 @@ class Segment(Generic[Value]):
         if not self._checksum:  # as before there were checksums
             raise DamagedSegmentError
         try:
-            keys: UInt8Array = np.load(path, allow_pickle=False)
+            keys = np.load(path, mmap_mode="r", allow_pickle=False)
             rows = np.load(rows_path(path), mmap_mode="r", allow_pickle=False)
         except OSError:
             raise
@@ -58,24 +58,34 @@ class Segment(Generic[Value]):
         same = (rows.shape, rows.dtype) == ((len(keys), width), self._dtype)
         if not same or (keys.shape[1:], keys.dtype) != ((KEY_BYTES,), np.dtype(np.uint8)):
             raise DamagedSegmentError
-        self._keys, self._offset = keys, int(rows.offset)
+        self._offset = int(rows.offset)
 
-    def keys(self) -> list[bytes]:
-        """Return the images' hashes, in the order of the rows."""
-        return [key.tobytes() for key in self._keys]
+    def keys(self) -> UInt8Array:
+        """Return the images' hashes (n, 16), in the order of the rows.
+
+        Raises:
+            OSError: they cannot be read, or were removed.
+            DamagedSegmentError: they are no longer keys.
+        """
+        try:
+            keys: UInt8Array = np.load(self.path, allow_pickle=False)
+        except ValueError as error:
+            raise DamagedSegmentError from error
+        return keys
 
     def intact(self) -> bool:
         """Return whether rows and keys are those that were written; reads all of them.
 
         Raises:
-            OSError: the rows cannot be read, or were removed.
+            OSError: they cannot be read, or were removed.
+            DamagedSegmentError: keys are no longer keys.
         """
         total = 0
         with rows_path(self.path).open("rb") as file:
             file.seek(self._offset)
             while chunk := file.read(_CHUNK_BYTES):
                 total = zlib.crc32(chunk, total)
-        return self._checksum == _text(zlib.crc32(self._keys.tobytes(), total))
+        return self._checksum == _text(zlib.crc32(self.keys().tobytes(), total))
 
     def read(self, start: int, count: int) -> npt.NDArray[Value]:
         """Return ``count`` rows (count, D) from row ``start``; they are read and not mapped.

@@ -13,7 +13,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Generic
@@ -26,6 +26,7 @@ from eyebright.errors import StorageError
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.machine import disk_free_bytes
 from eyebright.runtime.remembered import say_damaged
+from eyebright.training.cache.key_index import KeyIndex
 from eyebright.training.cache.segment import (
     KEY_BYTES,
     DamagedSegmentError,
@@ -34,7 +35,7 @@ from eyebright.training.cache.segment import (
     remove_segment,
     write_segment,
 )
-from eyebright.types import IntArray, Json
+from eyebright.types import BoolArray, IntArray, Json, UInt8Array
 
 Rows = npt.NDArray[np.float16]
 #: What the rows of a space are, where its card does not say otherwise.
@@ -42,6 +43,8 @@ FEATURES = "features"
 CARD = "space.json"
 #: The folder, beside the spaces, of networks that were exported to ONNX.
 EXPORTS = "exports"
+#: What the files end in, beside the rows, of sums over rows that a worker has added up.
+SUMS = "sums"
 #: Graphs and models that the workers of a cluster read.
 CLUSTER = "cluster"
 #: Tables that were given in memory, as files.
@@ -78,7 +81,7 @@ class Space(Generic[Value]):
         self._segments: list[Segment[Value]] = []
         self._loaded: set[str] = set()
         self._intact: dict[int, bool] = {}
-        self._places: dict[bytes, tuple[int, int]] = {}
+        self._places = KeyIndex()
         self._checking = threading.Lock()
         self._told = False
         self._keys: list[bytes] = []
@@ -91,8 +94,16 @@ class Space(Generic[Value]):
 
     def __contains__(self, key: bytes) -> bool:
         """Return whether the row is on disk, as it was written; safe to call from several threads."""
-        place = self._places.get(key)
-        return place is not None and self._is_intact(place[0])
+        segment = self._places.segment_of(key)
+        return segment >= 0 and self._is_intact(segment)
+
+    def contains(self, keys: Sequence[bytes]) -> BoolArray:
+        """Return whether rows (n,) are on disk, as they were written; safe to call from several threads."""
+        segments, _ = self._places.find(keys)
+        intact = [
+            number for number in np.unique(segments).tolist() if number >= 0 and self._is_intact(number)
+        ]
+        return np.isin(segments, intact)
 
     def add(self, key: bytes, row: npt.NDArray[Value]) -> None:
         """Take a row (D,); it is safe on disk after the next :meth:`flush`."""
@@ -110,7 +121,7 @@ class Space(Generic[Value]):
         keys = np.frombuffer(b"".join(self._keys), np.uint8).reshape(-1, KEY_BYTES)
         path = write_segment(self.folder, keys, np.stack(self._rows))
         self._keys, self._rows = [], []
-        self._load(path, intact=True)
+        self._places.add(self._load(path, intact=True))
 
     def keep(self, rows: Iterable[tuple[bytes, npt.NDArray[Value]]]) -> None:
         """Take rows (D,) by their keys as they are made, and have them on disk within seconds.
@@ -147,30 +158,35 @@ class Space(Generic[Value]):
 
         Rows are read and not mapped, so that memory holds only what is returned.
         """
-        places = np.array([self._places[key] for key in keys], np.int64).reshape(-1, 2)
+        segments, numbers = self._places.find(keys)
+        if (segments < 0).any():
+            raise KeyError(keys[int(segments.argmin())])
         out = np.empty((len(keys), np.arange(self.width)[columns].size), self._dtype)
-        order = np.lexsort((places[:, 1], places[:, 0]))
-        gaps = np.flatnonzero(np.any(np.diff(places[order], axis=0) != (0, 1), axis=1)) + 1
+        order = np.lexsort((numbers, segments))
+        gaps = np.flatnonzero((np.diff(segments[order]) != 0) | (np.diff(numbers[order]) != 1)) + 1
         for run in np.split(order, gaps):
             if run.size:
-                segment, start = places[run[0]]
-                out[run] = self._segments[segment].read(start, run.size)[:, columns]
+                first = run[0]
+                out[run] = self._segments[segments[first]].read(int(numbers[first]), run.size)[:, columns]
         return out
 
     def refresh(self) -> None:
         """Find the rows that other processes have written meanwhile."""
-        for path in sorted(self.folder.glob("*.keys.npy")):
-            if path.name not in self._loaded:
-                self._load(path)
+        found = (path for path in sorted(self.folder.glob("*.keys.npy")) if path.name not in self._loaded)
+        self._places.add(keys for path in found for keys in self._load(path))
 
     def _open(self, card: Mapping[str, Json]) -> None:
         write_text(self.folder / CARD, json.dumps({**card, "width": self.width}, indent=1))
         self.refresh()
 
-    def _load(self, path: Path, intact: bool | None = None) -> None:
-        """Take a segment into account; ``intact`` is None where that is checked when a row is asked for."""
+    def _load(self, path: Path, intact: bool | None = None) -> Iterator[tuple[int, UInt8Array]]:
+        """Yield the number and the keys of a segment, if it can be read.
+
+        ``intact`` is None where that is checked when a row is asked for.
+        """
         try:
             segment = Segment(path, self.width, self._dtype)
+            keys = segment.keys()
         except OSError:  # trimmed by another process just now
             return
         except DamagedSegmentError:
@@ -181,7 +197,7 @@ class Space(Generic[Value]):
         number = len(self._segments) - 1
         if intact is not None:
             self._intact[number] = intact
-        self._places.update((key, (number, row)) for row, key in enumerate(segment.keys()))
+        yield number, keys
 
     def _is_intact(self, number: int) -> bool:
         """Return whether a segment is as it was written; the rows of one that is not are absent."""
@@ -189,7 +205,7 @@ class Space(Generic[Value]):
             if number not in self._intact:
                 self._intact[number] = self._check(self._segments[number])
                 if not self._intact[number]:
-                    self._places = {key: place for key, place in self._places.items() if place[0] != number}
+                    self._places.remove(number)
             return self._intact[number]
 
     def _check(self, segment: Segment[Value]) -> bool:
@@ -197,6 +213,8 @@ class Space(Generic[Value]):
             intact = segment.intact()
         except OSError:  # trimmed by another process just now
             return False
+        except DamagedSegmentError:
+            intact = False
         if not intact:
             self._remove(segment.path)
         return intact

@@ -16,7 +16,7 @@ import numpy as np
 
 from eyebright.runtime.atomic import remove_left
 from eyebright.training.cache.segment import keys_path, remove_file, remove_segment
-from eyebright.training.cache.store import CARD, CLUSTER, EXPORTS, FEATURES, TABLES
+from eyebright.training.cache.store import CARD, CLUSTER, EXPORTS, FEATURES, SUMS, TABLES
 
 _STALE_SECONDS = 24 * 3600
 
@@ -157,8 +157,9 @@ def _count(keys: Path) -> int:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a killed run left behind: old temporary files, and rows that never got their keys."""
+    """Remove what a killed run left behind: old temporary files, sums, and rows that never got their keys."""
     orphans = [p for p in folder.glob("*.rows.npy") if not keys_path(p).exists()]
+    orphans += folder.glob(f"*.{SUMS}")
     remove_left(folder)
     for path, status in _present(orphans):
         if time.time() - status.st_mtime > _STALE_SECONDS:

@@ -34,10 +34,12 @@ class GainCheck:
         """Evaluate weights between the start and those of the epoch that has ended."""
         if self._likely:
             return
-        before, now = run.state.history[0].val_loss, run.state.history[-1].val_loss
+        before, *after = (
+            row.val_loss for row in run.state.history
+        )  # all of them: a run may have been resumed
         with run.averaged():
             between = losses_between(run.net, self._start, lambda: evaluate_holdout(run)[0], _SHARES)
-        lowest = min([now, *between.values()])
+        lowest = min([*after, *between.values()])
         self._looked, self._likely = True, lowest < (1 - _LEAST) * before
         if self._likely:
             run.note(

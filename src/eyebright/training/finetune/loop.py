@@ -145,7 +145,7 @@ def _train_epoch(run: TrainerState, watch: NanGuard, sample_weights: FloatArray 
     order = epoch_order(data.count, recipe.seed, state.epoch, sample_weights)
     set_modes(run.net, recipe.frozen_norm)
     watch.total = state.epoch_loss
-    run.last = run.clock()
+    run.begin_clock()
 
     def make(step_batch: StepBatch) -> list[MicroBatch]:
         return make_micro_batches(data, step_batch, run.group, state.micro_batch, recipe.seed)

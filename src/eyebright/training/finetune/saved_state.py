@@ -1,42 +1,33 @@
-"""Where a training is, and how that goes into a checkpoint and back."""
+"""Where a training is, and how its tensors go into a checkpoint and back."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from eyebright.errors import ModelError
-from eyebright.training.finetune.early_stopping import Stopping
-from eyebright.training.finetune.history import EpochRow, from_fields
-from eyebright.types import JsonObject, StoredJson
 
 _NAMED = 3
 
 
-@dataclass
-class LoopState:
-    """All that moves, apart from tensors.
+@dataclass(kw_only=True)
+class TrainingState:
+    """Where a training is, apart from tensors.
 
     Attributes:
-        step: steps done.
-        epoch: epochs done.
+        step, epoch: steps and epochs done.
         position: images of the epoch under way that are done.
         micro_batch: images at once in one process.
-        rate: the learning rate of the last step, of the parameter group with the highest.
+        rate: the highest learning rate of the last step.
         elapsed: seconds that the run has taken.
         evaluation_seconds: of the last evaluation.
         epoch_loss: sum of the losses of the epoch's images so far.
-        epoch_seconds, epoch_waited: training time in this epoch, and how much of it went by waiting for data.
-        trained_seconds, waited_seconds: the same of all epochs before.
-        stopping: the best so far.
-        history: rows of the epochs done.
+        epoch_seconds: training time in this epoch.
     """
 
-    stopping: Stopping
     step: int = 0
     epoch: int = 0
     position: int = 0
@@ -46,39 +37,11 @@ class LoopState:
     evaluation_seconds: float = 0.0
     epoch_loss: float = 0.0
     epoch_seconds: float = 0.0
-    epoch_waited: float = 0.0
-    trained_seconds: float = 0.0
-    waited_seconds: float = 0.0
-    history: list[EpochRow] = field(default_factory=list)
 
     def end_epoch(self) -> None:
         """Begin the next epoch."""
         self.epoch, self.position = self.epoch + 1, 0
-        self.trained_seconds += self.epoch_seconds
-        self.waited_seconds += self.epoch_waited
-        self.epoch_loss = self.epoch_seconds = self.epoch_waited = 0.0
-
-    def waited_share(self) -> float:
-        """Return share of the whole training time that the loop waited for data."""
-        seconds = self.trained_seconds + self.epoch_seconds
-        return (self.waited_seconds + self.epoch_waited) / seconds if seconds else 0.0
-
-    def to_json(self) -> JsonObject:
-        """Return plain values; NaN, which JSON lacks, becomes None."""
-        rows = [{k: None if math.isnan(v) else v for k, v in asdict(r).items()} for r in self.history]
-        return {**asdict(self), "history": rows}
-
-    @classmethod
-    def from_json(cls, values: StoredJson) -> LoopState:
-        """Return the state of :meth:`to_json`; rows of an epoch that was not finished are dropped."""
-        rows = [from_fields(row) for row in values["history"]]
-        return cls(
-            **{
-                **values,
-                "stopping": Stopping(**values["stopping"]),
-                "history": [row for row in rows if row.epoch <= values["epoch"]],
-            }
-        )
+        self.epoch_loss = self.epoch_seconds = 0.0
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, net: nn.Module) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""One training under way: what it is made of, where it is, and its checkpoints."""
+"""One fine-tuning under way: what it is made of, where it is, and its checkpoints."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from torch import Tensor
 
-from eyebright.runtime.context import progress
 from eyebright.text.language import translate
-from eyebright.training.finetune import checkpoint
-from eyebright.training.finetune.budget import Budget
-from eyebright.training.finetune.checkpoint import Checkpoint, Spacing
 from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.early_stopping import Stopping
-from eyebright.training.finetune.history import EpochRow
+from eyebright.training.finetune.history import EpochRow, from_fields
 from eyebright.training.finetune.model.ema import Ema
-from eyebright.training.finetune.recipe import Recipe, recipe_changes, refuse_other_data, require_own_code
-from eyebright.training.finetune.saved_state import LoopState, load_net, load_optimizer, optimizer_tensors
+from eyebright.training.finetune.recipe import Recipe, recipe_changes, require_own_code
+from eyebright.training.finetune.saved_state import TrainingState, load_net, load_optimizer
 from eyebright.training.finetune.schedule import Plateau, rate_factor
 from eyebright.training.finetune.step import OptimizerStep
 from eyebright.training.finetune.system.errors import no_memory_for_one_image
+from eyebright.training.finetune.under_way import UnderWay
 from eyebright.types import Json, JsonObject, StoredJson
 
 
@@ -46,8 +43,55 @@ class TrainingRecord:
     on_epoch: Callable[[EpochRow], bool | None] = lambda row: None
 
 
-class TrainerState:
-    """A training under way, which the functions of the loop share.
+@dataclass(kw_only=True)
+class LoopState(TrainingState):
+    """All that moves in a fine-tuning, apart from tensors.
+
+    Attributes:
+        epoch_waited: how much of the epoch's training time so far went by waiting for data.
+        trained_seconds, waited_seconds: the same of all epochs before.
+        stopping: the best so far.
+        history: rows of the epochs done.
+    """
+
+    stopping: Stopping
+    epoch_waited: float = 0.0
+    trained_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    history: list[EpochRow] = field(default_factory=list)
+
+    def end_epoch(self) -> None:
+        """Begin the next epoch."""
+        self.trained_seconds += self.epoch_seconds
+        self.waited_seconds += self.epoch_waited
+        self.epoch_waited = 0.0
+        super().end_epoch()
+
+    def waited_share(self) -> float:
+        """Return share of the whole training time that the loop waited for data."""
+        seconds = self.trained_seconds + self.epoch_seconds
+        return (self.waited_seconds + self.epoch_waited) / seconds if seconds else 0.0
+
+    def to_json(self) -> JsonObject:
+        """Return plain values; NaN, which JSON lacks, becomes None."""
+        rows = [{k: None if math.isnan(v) else v for k, v in asdict(r).items()} for r in self.history]
+        return {**asdict(self), "history": rows}
+
+    @classmethod
+    def from_json(cls, values: StoredJson) -> LoopState:
+        """Return the state of :meth:`to_json`; rows of an epoch that was not finished are dropped."""
+        rows = [from_fields(row) for row in values["history"]]
+        return cls(
+            **{
+                **values,
+                "stopping": Stopping(**values["stopping"]),
+                "history": [row for row in rows if row.epoch <= values["epoch"]],
+            }
+        )
+
+
+class TrainerState(UnderWay):
+    """A fine-tuning under way, which the functions of the loop share.
 
     Args:
         stepper: moves the weights.
@@ -56,6 +100,8 @@ class TrainerState:
         record: where it is kept.
     """
 
+    state: LoopState
+
     def __init__(
         self,
         stepper: OptimizerStep,
@@ -63,28 +109,25 @@ class TrainerState:
         recipe: Recipe,
         record: TrainingRecord,
     ) -> None:
-        self.stepper, self.net, self.group = stepper, stepper.net, stepper.group
+        super().__init__(
+            net=stepper.net,
+            optimizer=stepper.optimizer,
+            group=stepper.group,
+            directory=record.directory,
+            fingerprint=record.fingerprint,
+            budget_seconds=recipe.budget_seconds,
+            save_seconds=recipe.save_seconds,
+        )
+        self.stepper, self.net = stepper, stepper.net
         self.data, self.recipe = data, recipe
-        self.directory, self.folder = record.directory, record.directory / "checkpoints"
         self.on_epoch = record.on_epoch
-        self.notes: list[str] = []
         self.average = Ema(self.net, recipe.ema_decay) if recipe.ema_decay else None
         self.plateau = Plateau() if recipe.schedule == "plateau" else None
-        self.state = LoopState(Stopping(recipe.stop_on, recipe.min_delta, recipe.patience))
-        self.budget = Budget(recipe.budget_seconds)
-        self.last = 0.0
-        self._fingerprint = dict(record.fingerprint)
-        self._spacing = Spacing(recipe.save_seconds)
+        self.state = LoopState(stopping=Stopping(recipe.stop_on, recipe.min_delta, recipe.patience))
         self._save_now = False
         self._asked_to_end = False
 
     # ---- where it is
-
-    def note(self, text: str) -> None:
-        """Say a sentence, and keep it for the report."""
-        self.notes.append(text)
-        if self.group.main:
-            progress().say(text)
 
     def seen(self) -> int:
         """Return the number of images that passed through the network in training."""
@@ -94,11 +137,6 @@ class TrainerState:
         """Return the share of the work or of the time that is gone, whichever is more."""
         done = self.seen() / (self.recipe.epochs * self.data.count)
         return max(done, self.budget.share())
-
-    def clock(self) -> float:
-        """Return the seconds since the run began; with a budget, the same in all processes."""
-        elapsed = self.budget.elapsed()
-        return elapsed if self.recipe.budget_seconds is None else self.group.broadcast(elapsed)
 
     def rows(self) -> int:
         """Return the most images of a step that one process has."""
@@ -133,12 +171,8 @@ class TrainerState:
 
     def stepped(self, images: int, waited_seconds: float) -> None:
         """Count a step of so many images."""
-        state, now = self.state, self.clock()
-        state.step, state.position = state.step + 1, state.position + images
-        state.epoch_seconds += now - self.last
-        state.epoch_waited += waited_seconds
-        self.budget.stepped(now, self.last)
-        self.last = now
+        self._count_step(images)
+        self.state.epoch_waited += waited_seconds
         if self.average is not None:
             self.average.update(self.net)
 
@@ -179,62 +213,20 @@ class TrainerState:
     def save(self) -> None:
         """Write a checkpoint; only the first process does."""
         self._save_now = False
-        self.state.elapsed = began = self.budget.elapsed()
-        if self.group.main:
-            checkpoint.save_step(self.folder, self.state.step, Checkpoint(self._tensors(), self._values()))
-        self._spacing.wrote(began, self.budget.elapsed() - began)
+        super().save()
 
     def start(self) -> None:
         """Begin with step 0; checkpoints of an earlier training are removed."""
-        self.group.barrier()
-        if self.group.main:
-            checkpoint.remove_steps(self.folder)
+        super().start()
         self.state.micro_batch = self.recipe.micro_batch or 0
 
-    def resume(self) -> None:
-        """Resume from the last checkpoint that is whole.
-
-        Raises:
-            DataError: it is from other data.
-            ConfigError: it began with code of the user's own, which is not given now.
-            ModelError: it is of another network.
-        """
-        found, notes = checkpoint.latest(self.folder)
-        self.group.barrier()
-        for text in notes:
-            self.note(text)
-        if found is None:
-            self.note(translate("No checkpoint found; training starts from the beginning."))
-            return self.start()
-        refuse_other_data(found.values["fingerprint"], self._fingerprint)
-        require_own_code(found.values["recipe"], self.recipe.to_json())
-        self._load_tensors(found.tensors, found.values["recipe"]["optimizer"])
-        return self._load_values(found.values)
-
-    def _tensors(self) -> dict[str, Tensor]:
-        moments = optimizer_tensors(self.stepper.optimizer, self.net)
-        groups = {"net": self.net.state_dict(), "optimizer": moments}
-        if self.average is not None:
-            groups["average"] = self.average.state_dict()
-        return {f"{group}/{name}": t for group, tensors in groups.items() for name, t in tensors.items()}
-
-    def _load_tensors(self, tensors: Mapping[str, Tensor], optimizer: str) -> None:
-        groups: dict[str, dict[str, Tensor]] = {"net": {}, "optimizer": {}, "average": {}}
-        for name, tensor in tensors.items():
-            group, _, rest = name.partition("/")
-            groups[group][rest] = tensor
-        load_net(self.net, groups["net"])
-        # Moments of another optimiser would be missed or carried on for nothing.
-        moments = groups["optimizer"] if optimizer == self.recipe.optimizer else {}
-        load_optimizer(self.stepper.optimizer, self.net, moments)
-        if self.average is not None:
-            self.average.load_state_dict(groups["average"] or groups["net"])
+    def _other_tensors(self) -> Mapping[str, Mapping[str, Tensor]]:
+        return {} if self.average is None else {"average": self.average.state_dict()}
 
     def _values(self) -> JsonObject:
         return {
             "state": self.state.to_json(),
             "recipe": self.recipe.to_json(),
-            "fingerprint": self._fingerprint,
             "scaler": self.stepper.state(),
             "plateau": asdict(self.plateau) if self.plateau is not None else None,
             "place": self._place(),
@@ -244,7 +236,17 @@ class TrainerState:
     def _place(self) -> JsonObject:
         return {"device": self.group.device.type, "processes": self.group.size}
 
-    def _load_values(self, values: StoredJson) -> None:
+    def _restore(self, tensors: Mapping[str, Mapping[str, Tensor]], values: StoredJson) -> None:
+        require_own_code(values["recipe"], self.recipe.to_json())
+        load_net(self.net, tensors["net"])
+        # Moments of another optimiser would be missed or carried on for nothing.
+        known = values["recipe"]["optimizer"] == self.recipe.optimizer
+        load_optimizer(self.stepper.optimizer, self.net, tensors["optimizer"] if known else {})
+        if self.average is not None:
+            self.average.load_state_dict(tensors.get("average") or tensors["net"])
+        self._restore_values(values)
+
+    def _restore_values(self, values: StoredJson) -> None:
         before, place = values["recipe"], values["place"]
         if self.recipe.budget == before.get("budget"):
             self.recipe = replace(self.recipe, budget_seconds=before["budget_seconds"])
@@ -259,7 +261,7 @@ class TrainerState:
         state.stopping = own
         state.micro_batch = recipe.micro_batch or (state.micro_batch if place == self._place() else 0)
         self.state = state
-        self.budget = Budget(recipe.budget_seconds, state.elapsed, state.evaluation_seconds)
+        self._continue_budget(recipe.budget_seconds)
         self.stepper.load_state(values["scaler"])
         if self.plateau is not None and values["plateau"] is not None:
             self.plateau = Plateau(**values["plateau"])

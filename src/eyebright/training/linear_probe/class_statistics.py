@@ -104,8 +104,44 @@ class FeatureStatistics:
             block = slice(start, start + _BLOCK_ROWS)
             self._add_block(x[block], y[block], None if weights is None else weights[block])
 
+    def to_bytes(self) -> bytes:
+        """Return all numbers, as :meth:`from_bytes` takes them."""
+        return b"".join(part.astype("<f8").tobytes() for part in self._arrays())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, features: int, classes: int) -> FeatureStatistics:
+        """Return the statistics that :meth:`to_bytes` wrote.
+
+        Raises:
+            ValueError: they have other shapes.
+        """
+        found = cls.empty(features, classes)
+        parts = found._arrays()
+        numbers = np.frombuffer(data, "<f8")
+        ends = np.cumsum([part.size for part in parts])
+        if numbers.size != ends[-1]:
+            raise ValueError(f"{numbers.size} numbers, not {ends[-1]}")
+        for part, end in zip(parts, ends, strict=True):
+            part[...] = numbers[end - part.size : end].reshape(part.shape)
+        return found
+
+    def _arrays(self) -> tuple[Float64Array, ...]:
+        return self.mean, self.class_counts, self.class_sums, self.triangle
+
     def __add__(self, other: FeatureStatistics) -> FeatureStatistics:
         """Return statistics of the rows of both; neither is changed."""
+        whole = FeatureStatistics(
+            self.mean.copy(), self.triangle.copy(), self.class_counts.copy(), self.class_sums.copy()
+        )
+        whole += other
+        return whole
+
+    def __iadd__(self, other: FeatureStatistics) -> FeatureStatistics:
+        """Take in the rows of the other, which is not changed.
+
+        Raises:
+            DataError: it has other classes or features.
+        """
         if self.class_sums.shape != other.class_sums.shape:
             raise DataError(
                 "Statistics can be added only if their classes and features match. One has {first}, "
@@ -114,12 +150,9 @@ class FeatureStatistics:
                 first=self.class_sums.shape,
                 second=other.class_sums.shape,
             )
-        whole = FeatureStatistics(
-            self.mean.copy(), self.triangle.copy(), self.class_counts.copy(), self.class_sums.copy()
-        )
-        whole.triangle += other.triangle
-        whole._combine(other.mean, other.class_counts, other.class_sums)
-        return whole
+        self.triangle += other.triangle
+        self._combine(other.mean, other.class_counts, other.class_sums)
+        return self
 
     def _check(self, x: npt.NDArray[np.floating], y: IntArray) -> None:
         classes, features = self.class_sums.shape

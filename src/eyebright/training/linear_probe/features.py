@@ -29,12 +29,13 @@ from eyebright.engines.choose import make, make_alike
 from eyebright.errors import DataError, EyebrightError, ImageError, NotFoundError
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
-from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, fill, read_shared, shared_file
+from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, distinct, fill, read_shared, shared_file
 from eyebright.training.cache.store import FeatureSpace, Rows
 from eyebright.types import JsonObject, ShardJson, Skipped
 
 _FLUSH_ROWS = 2048
 _FLUSH_SECONDS = 3.0
+_BULK = 65_536  # keys that are looked up at once
 
 
 def training_preprocessing(card: BackboneCard, size: int) -> Preprocessing:
@@ -50,6 +51,11 @@ def graph_bytes(backbone: Backbone, preprocessing: Preprocessing, taps: Sequence
     network = backbone.model(preprocessing.size)
     data: bytes = features_graph(network, preprocessing, taps).SerializeToString()
     return data
+
+
+def feature_spaces(cache: Path, definition: JsonObject, width: int, views: int) -> list[FeatureSpace]:
+    """Return the space of each view of what `definition` says of an extractor; D is ``width``."""
+    return [FeatureSpace(cache, definition | {"view": view}, width) for view in range(views)]
 
 
 class FeatureExtractor:
@@ -90,7 +96,7 @@ class FeatureExtractor:
             "taps": [f"{tap.layer.name}:{tap.kind}" for tap in taps],
             **asdict(preprocessing),
         }
-        self.spaces = [FeatureSpace(cache, self.definition | {"view": v}, width(taps)) for v in range(views)]
+        self.spaces = feature_spaces(cache, self.definition, width(taps), views)
 
     def compute(self, root: Path, samples: Sequence[Sample], task: Task) -> list[Skipped]:
         """Make sure that the cache holds all views of ``samples``; advance ``task`` by one an image.
@@ -98,12 +104,12 @@ class FeatureExtractor:
         Returns:
             The images that could not be read, with the reasons.
         """
-        missing = {s.sha: s for s in self.missing(samples)}
+        missing = distinct(self.missing(samples))
         task.advance(len(samples) - len(missing))
         cluster = cluster_in_use()
         if cluster is not None and len(missing) >= LEAST_IMAGES:
-            self.fill(cluster, root, list(missing.values()), task)
-            missing = {s.sha: s for s in self.missing(list(missing.values()))}
+            self.fill(cluster, root, missing, task)
+            missing = self.missing(missing)
         if not missing:
             return []
         engine = self.running = self.running or make(
@@ -111,7 +117,7 @@ class FeatureExtractor:
         )
         unreadable: dict[str, EyebrightError] = {}
         saved_at, pending = time.monotonic(), 0
-        wanted = sorted(missing.values(), key=lambda s: s.place)
+        wanted = sorted(missing, key=lambda s: s.place)
         try:
             work = parallel(lambda s: (s, self._features(engine, root, s)), wanted, engine.callers)
             for sample, rows in work:
@@ -136,7 +142,13 @@ class FeatureExtractor:
 
     def missing(self, samples: Sequence[Sample]) -> list[Sample]:
         """Return those of ``samples`` of which the cache lacks a view."""
-        return [s for s in samples if self._missing(s)]
+        found: list[Sample] = []
+        for start in range(0, len(samples), _BULK):
+            some = samples[start : start + _BULK]
+            keys = [s.key for s in some]
+            there = np.logical_and.reduce([space.contains(keys) for space in self.spaces])
+            found += [s for s, known in zip(some, there, strict=True) if not known]
+        return found
 
     def adopt(self, wider: FeatureExtractor, samples: Sequence[Sample]) -> None:
         """Take the features of ``samples`` from an extractor that has computed these and others.
@@ -147,8 +159,8 @@ class FeatureExtractor:
             return
         places = columns(self.taps, wider.taps)
         for number, (space, other) in enumerate(zip(self.spaces, wider.spaces, strict=True)):
-            keys = [s.key for s in samples if number in self._missing(s)]
-            keys = [key for key in dict.fromkeys(keys) if key in other]
+            keys = list(dict.fromkeys(s.key for s in samples if number in self._missing(s)))
+            keys = [key for key, known in zip(keys, other.contains(keys), strict=True) if known]
             space.keep((key, other.read([key], places)[0]) for key in keys)
 
     def read(self, samples: Sequence[Sample], taps: Sequence[FeatureLayer], number: int = 0) -> Rows:
@@ -158,14 +170,16 @@ class FeatureExtractor:
             DataError: some were not computed, as their files changed, or are no longer in the cache.
         """
         places = columns(taps, self.taps)
-        if missing := [s for s in samples if s.key not in self.spaces[number]]:
+        keys = [s.key for s in samples]
+        there = self.spaces[number].contains(keys)
+        if not there.all():
             raise DataError(
                 "Images and the feature cache must stay as they are during a run. {count:image|images} "
                 "changed or lost their features meanwhile, such as {path}. Run again.",
-                count=len(missing),
-                path=missing[0].path,
+                count=int((~there).sum()),
+                path=samples[int(there.argmin())].path,
             )
-        return self.spaces[number].read([s.key for s in samples], places)
+        return self.spaces[number].read(keys, places)
 
     def _features(
         self, engine: Engine, root: Path, sample: Sample

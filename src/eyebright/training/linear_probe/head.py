@@ -63,7 +63,6 @@ def fit_head(
     rank: int | None = None,
     strengths: tuple[float, ...] = STRENGTHS,
     shares: tuple[float, ...] = SHARES,
-    near: float | None = None,
     on_strength: Callable[[], None] | None = None,
     standardised: bool = False,
     prior: LinearHead | None = None,
@@ -84,7 +83,6 @@ def fit_head(
         rank: principal directions to keep; None for all where N or D is at most 1,500, else 1,200.
         strengths: the path, strong to weak.
         shares: of the discriminant in the head, to choose from.
-        near: the strength of an earlier head on nearly the same rows, near which this one's is searched.
         on_strength: called after each strength, of which there are at most as many as ``strengths``.
         standardised: whether features are what :func:`standardise` gives, or their principal directions.
         prior: a head on the raw features that was not fitted to them, such as the embedded names of the
@@ -113,7 +111,7 @@ def fit_head(
     def solved(scale: float) -> _Solved:
         known = None if offset is None else np.float32(scale) * offset
         problems = LogisticProblems(rows, truth, fold_weights(truth, weights, fold), known)
-        path, best, held_out = follow_path(problems, classes, fold, score, strengths, on_strength, near)
+        path, best, held_out = follow_path(problems, classes, fold, score, strengths, on_strength)
         return _Solved(scale, problems, path, best, held_out)
 
     chosen = min(map(solved, scales), key=lambda s: s.point.log_loss)

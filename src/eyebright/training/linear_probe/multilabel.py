@@ -62,7 +62,6 @@ def fit_labels(
     seed: int = 0,
     folds: int = 5,
     strengths: tuple[float, ...] = LABEL_STRENGTHS,
-    near: float | None = None,
     on_strength: Callable[[], None] | None = None,
     standardised: bool = False,
 ) -> HeadFit:
@@ -78,7 +77,6 @@ def fit_labels(
         seed: of the folds and of the rank reduction.
         folds: the largest number of folds.
         strengths: the path, strong to weak.
-        near: the strength of an earlier head on nearly the same rows, near which this one's is searched.
         on_strength: called after each strength, of which there are at most as many as ``strengths``.
         standardised: whether features are what :func:`standardise` gives, or their principal directions.
     """
@@ -95,7 +93,7 @@ def fit_labels(
         losses = binary_cross_entropy(logits, truth)[kept].mean(axis=1)
         return float(np.average(losses, weights=own[kept])), float(correct[kept].mean())
 
-    path, best, held_out = follow_path(problems, truth.shape[1], fold, score, strengths, on_strength, near)
+    path, best, held_out = follow_path(problems, truth.shape[1], fold, score, strengths, on_strength)
     l2 = min(path, key=lambda point: point.log_loss).l2
     final = solve_all(problems, own, l2, best)
     return HeadFit(unstandardised(final, directions, mean, scale), l2, path, held_out[kept], 0.0)

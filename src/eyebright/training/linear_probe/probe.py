@@ -89,13 +89,11 @@ class EarlierSelection:
         engine: its name; None to select one.
         layers: the feature layer set's name.
         taps: its feature layers.
-        l2: the head's L2 strength, near which the new one is searched; None to search all.
     """
 
     engine: str | None
     layers: str
     taps: tuple[FeatureLayer, ...]
-    l2: float | None = None
 
 
 #: Is called with the features of all training images, before the head is solved.
@@ -423,7 +421,6 @@ class FrozenTrainer:
             scored=np.arange(len(rows)) < len(samples),
             weights=None if weights is None else np.tile(weights, views),
             seed=self.seed,
-            near=None if self.earlier is None else self.earlier.l2,
             on_strength=on_strength,
             prior=self._prior(taps),
         )

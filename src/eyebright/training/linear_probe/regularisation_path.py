@@ -13,7 +13,6 @@ from eyebright.types import FloatArray, IntArray
 #: L2 strengths, strong to weak, for rows whose mean square norm is 1.
 STRENGTHS = (1e-3, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7)
 _WORSE_IN_A_ROW = 2
-_BEFORE = 2  # strengths, where an earlier head says which is good
 _FINAL_TOLERANCE = 2e-3
 
 
@@ -33,7 +32,6 @@ def follow_path(
     score: Callable[[FloatArray], tuple[float, float]],
     strengths: tuple[float, ...],
     on_strength: Callable[[], None] | None,
-    near: float | None = None,
 ) -> tuple[tuple[PathPoint, ...], FloatArray, FloatArray]:
     """Solve the problems of all folds at one strength after another, until it gets worse.
 
@@ -44,18 +42,16 @@ def follow_path(
         score: log loss and accuracy of held-out logits (N, K).
         strengths: strong to weak.
         on_strength: called after each.
-        near: the path begins two strengths before this one, and anew with the first if that was the best.
 
     Returns:
         The path, with the best strength's coefficients (R + 1, F, K) and held-out logits (N, K).
     """
     count = problems.weights.shape[1]
     coefficients = np.zeros((problems.rows.shape[1] + 1, count, classes), np.float32)
-    begin = max(0, strengths.index(near) - _BEFORE) if near in strengths else 0
     solved: list[tuple[float, FloatArray]] = []
     path: list[PathPoint] = []
     best, best_logits, best_at = coefficients, np.empty((0, classes), np.float32), 0
-    for number, l2 in enumerate(strengths[begin:]):
+    for number, l2 in enumerate(strengths):
         coefficients = problems.solve(l2, _extrapolated(solved, l2, coefficients))
         solved = [*solved[-1:], (l2, coefficients)]
         logits = np.empty((len(fold), classes), np.float32)
@@ -69,8 +65,6 @@ def follow_path(
             best, best_logits, best_at = coefficients, logits, number
         elif number - best_at >= _WORSE_IN_A_ROW:
             break
-    if begin and best_at == 0:
-        return follow_path(problems, classes, fold, score, strengths, on_strength)
     return tuple(path), best, best_logits
 
 

@@ -23,8 +23,9 @@ SUBSET, FIRST = 400, 128
 #: Up to so many training images, all settings are compared on all of them.
 THOROUGH = 500
 # A step up doubles the time of training and of every prediction: it must gain more than one standard error,
-# and the next one is tried only after a step that took a fifth off the loss.
-_STANDARD_ERRORS = 1.0
+# and the next one is tried only after a step that took a fifth off the loss. Few images cannot show so much
+# and take seconds, so the lowest loss is taken there.
+_STANDARD_ERRORS, _OF_FEW = 1.0, 0.0
 _PROMISING = 0.8
 # What the first images show by so many standard errors is not asked of more.
 _CLEAR = 2.0
@@ -138,7 +139,8 @@ class SettingComparison:
         truth: (N,) of all images, or (N, K).
         first: the places of the first ones; all of them where nothing is to be settled early.
         sets: names of the feature layer sets, each within the next.
-        thorough: whether everything is tried, however little what came before it gained.
+        thorough: whether everything is tried, however little what came before it gained, and the lowest loss
+            is taken, however uncertain it is.
     """
 
     def __init__(
@@ -150,6 +152,7 @@ class SettingComparison:
         self._sets = tuple(sets)
         self._left = self._sets
         self._thorough = thorough
+        self._errors = _OF_FEW if thorough else _STANDARD_ERRORS
         self._fits: dict[tuple[Setting, bool], HeadFit] = {}
 
     def select(self, sizes: Sequence[int], views: Sequence[int] = (1,)) -> Selection:
@@ -166,7 +169,7 @@ class SettingComparison:
         layer_rows = self._rows(*self._by_layers(best))
         by_views = {str(count): [replace(best, views=count)] for count in views}
         for (setting,) in by_views.values():
-            if better(self._losses(setting, True), self._losses(best, True)):
+            if better(self._losses(setting, True), self._losses(best, True), self._errors):
                 best = setting
         return Selection(best, size_rows, layer_rows, self._rows(by_views, best))
 
@@ -180,7 +183,7 @@ class SettingComparison:
                 steep = promising(float(after.mean()), float(before.mean()))
                 if (steep and better(after, before, _CLEAR)) or better(before, after):
                     break
-            size = larger if better(after, before) else size
+            size = larger if better(after, before, self._errors) else size
             if not (steep or self._thorough):
                 break
         return self._best(size, views, True)

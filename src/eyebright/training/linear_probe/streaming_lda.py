@@ -8,12 +8,11 @@ from operator import add
 
 import numpy as np
 
-from eyebright.backbones.feature_layers import width
 from eyebright.data.manifest import Sample
 from eyebright.runtime.machine import release_memory
 from eyebright.runtime.progress import Task
-from eyebright.training.linear_probe.class_statistics import FeatureStatistics
 from eyebright.training.linear_probe.closed_form import choose_shrinkage, solve
+from eyebright.training.linear_probe.feature_sums import sums_of_folds
 from eyebright.training.linear_probe.features import FeatureExtractor
 from eyebright.training.linear_probe.folds import assign_folds, learnable, row_weights
 from eyebright.training.linear_probe.head import HeadFit
@@ -44,22 +43,10 @@ def fit_large(
         The head with held-out logits of part of the images, and these images' classes.
     """
     taps, weights = extractor.taps, row_weights(samples)
-    classes = int(truth.max()) + 1
     folds = assign_folds(truth, groups, _FOLDS, seed=0)
     # A class that stands in one fold alone, as copies of one image do, must not be the one that is scored.
     folds = np.where(learnable(truth, folds), folds, 1)
-    parts = [FeatureStatistics.empty(width(taps), classes) for _ in range(_FOLDS)]
-    for fold, part in enumerate(parts):
-        rows = np.flatnonzero(folds == fold)
-        for start in range(0, len(rows), _CHUNK_ROWS):
-            chunk = rows[start : start + _CHUNK_ROWS]
-            for number in range(len(extractor.spaces)):
-                part.add(
-                    extractor.read([samples[i] for i in chunk], taps, number),
-                    truth[chunk],
-                    None if weights is None else weights[chunk],
-                )
-            task.advance(len(chunk))
+    parts = sums_of_folds(extractor, samples, truth, weights, folds, task)
     release_memory()
     shrinkage = choose_shrinkage(parts)
     held_out = np.flatnonzero(folds == 0)[:_HELD_OUT_ROWS]

@@ -33,7 +33,6 @@ def fit(
     scored: BoolArray,
     weights: FloatArray | None,
     seed: int,
-    near: float | None = None,
     on_strength: Callable[[], None] | None = None,
     prior: LinearHead | None = None,
 ) -> HeadFit:
@@ -51,7 +50,6 @@ def fit(
             scored=scored,
             weights=weights,
             seed=seed,
-            near=near,
             on_strength=on_strength,
         )
     return fit_head(
@@ -62,7 +60,6 @@ def fit(
         scored=scored,
         weights=weights,
         seed=seed,
-        near=near,
         on_strength=on_strength,
         prior=prior,
     )

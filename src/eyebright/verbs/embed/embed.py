@@ -13,12 +13,14 @@ import numpy as np
 
 from eyebright.backbones.card import BackboneCard
 from eyebright.backbones.feature_layers import FeatureLayer, feature_layer_sets
+from eyebright.cluster.choose import cluster_in_use, on_cluster
 from eyebright.data.manifest import Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.writing.in_memory import write_image
 from eyebright.engines.choose import cached_trials
 from eyebright.engines.selection import say_engine, trial_images
 from eyebright.errors import ConfigError, DataError, ImageError, ModelError
+from eyebright.options.cluster import not_for_workers
 from eyebright.runtime.context import progress_task, stage
 from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import SealedModel
@@ -59,8 +61,9 @@ def embed(config: EmbedConfig, *, own: OwnCode = NOTHING_OWN) -> Embeddings:
         NotFoundError: a path matches nothing.
         DataError: no image can be read.
         ModelError: the model has no features that can be had.
+        ConfigError: an image is in memory, where workers do not see it.
     """
-    with _files(config.images) as (names, shown):
+    with on_cluster(config.cluster), _files(config.images) as (names, shown):
         samples, unreadable = _samples(names)
         rows = _of_model(config, samples) if config.model else _of_backbone(config, samples, own)
     found = Embeddings(
@@ -89,6 +92,8 @@ def _files(images: Sequence[Any]) -> Iterator[tuple[list[str | Skipped], dict[st
             if isinstance(name, str | Skipped):
                 names.append(name)
                 continue
+            if cluster_in_use() is not None:
+                raise not_for_workers(name)
             number = str(len(names))
             try:
                 path = Path(folder) / f"{number}.png"

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from eyebright.backbones import embedded
 from eyebright.errors import ConfigError
 from eyebright.options.base import Config
+from eyebright.options.cluster import ClusterConfig
 from eyebright.options.fields import BackboneName, ChosenSize, LicenceOfWeights, MessageLang, Weights
 from eyebright.options.images import image_list
 from eyebright.options.marks import Metavar
@@ -17,8 +18,8 @@ from eyebright.options.marks import Metavar
 SUFFIX = ".parquet"
 
 
-class EmbedConfig(Config):
-    """Options of `eyebright embed`; every field is also a command-line option and a TOML key."""
+class EmbeddedConfig(Config):
+    """Which images, and whose features."""
 
     images: Annotated[list[Any], BeforeValidator(image_list)] = Field(
         min_length=1,
@@ -59,3 +60,7 @@ class EmbedConfig(Config):
                 path=value,
             )
         return value
+
+
+class EmbedConfig(ClusterConfig, EmbeddedConfig):
+    """Options of `eyebright embed`; every field is also a command-line option and a TOML key."""

@@ -17,7 +17,8 @@ from pydantic import TypeAdapter
 from eyebright.cluster.base import Shard
 from eyebright.cluster.cluster import Cluster
 from eyebright.data.storage.places import resolved, status
-from eyebright.errors import ClusterError, ConfigError, ImageError, NotFoundError
+from eyebright.errors import ClusterError, ImageError, NotFoundError
+from eyebright.options.cluster import not_for_workers
 from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.stored import parse_json, read_stored
@@ -144,11 +145,7 @@ def _told(given: TextedImage | Skipped) -> JsonObject:
         }
         return {"path": given.path, "reason": given.reason, "values": values}
     if given.image is not None and not isinstance(given.image, str):
-        raise ConfigError(
-            "With --cluster, images must be files that workers can read. Got {kind}. Write it to a file, or "
-            "leave --cluster out.",
-            kind=type(given.image).__name__,
-        )
+        raise not_for_workers(given.image)
     place = None if given.image is None else str(resolved(Path(given.image)))
     return {"path": place, "text": given.text, "name": given.name}
 

@@ -17,6 +17,7 @@ from eyebright.data.table.paths import ImagePaths
 from eyebright.data.table.read import JSON_LINES, read_table
 from eyebright.data.texts import text_of, unreadable
 from eyebright.errors import ConfigError, DataError, nearest
+from eyebright.runs.messages import say_warning
 from eyebright.runtime.context import say
 from eyebright.sealed.model import SealedModel
 from eyebright.types import Skipped
@@ -167,8 +168,7 @@ def _rows(
         shown = names[number] or f"{place.name}:{line}"
         text = text_of([cells[number] for cells in texts])
         if text is None:
-            note = unreadable(shown)
-            say(note.reason, **note.reason_values)
+            say_warning(unreadable(shown))
             text = ""
         if not names[number]:
             yield _without_image(text, shown, model)

@@ -23,4 +23,5 @@ VERB = Verb(
     summary="Adapt a backbone to your images without labels (self-supervised: SimCLR, VICReg, Barlow Twins).",
     show=_show,
     file=True,
+    estimate="probe",
 )

@@ -11,7 +11,7 @@ from eyebright.errors import ConfigError
 from eyebright.options.base import Config
 from eyebright.options.columns import PathColumnConfig
 from eyebright.options.fields import BackboneName, Device, Epochs, MessageLang, ModelTime, Weights
-from eyebright.options.marks import Heading, Metavar, Positional
+from eyebright.options.marks import CommandLineOnly, Heading, Metavar, Positional
 
 _LARGEST_BATCH = 65_536
 
@@ -92,3 +92,7 @@ class PretrainingConfig(Config):
 
 class PretrainConfig(PathColumnConfig, PretrainingConfig):
     """Options of `eyebright pretrain`; every field is also a command-line option and a TOML key."""
+
+    dry_run: Annotated[bool, CommandLineOnly()] = Field(
+        False, description="Train nothing: try an epoch on a few images, and say how long all would take."
+    )

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from eyebright.verbs.pretrain.dataset import PretrainDataset
 
 _FINISHING_SECONDS = 10.0  # export and report
-_EPOCHS = 10
+#: Where neither epochs nor a time are asked for.
+EPOCHS = 10
 _BATCH, _SMALL = 64, 32
 _RATE = 3e-4
 
@@ -75,7 +76,7 @@ def _pretrain(config: PretrainConfig, directory: Path, excluded: Collection[str]
     with group.main_first():
         dataset = build_views(config, images, trained)
     say_skipped(dataset.unreadable)
-    recipe = _recipe(config, dataset, trained.blocks, group.device.type, time.monotonic() - began)
+    recipe = recipe_of(config, dataset, trained.blocks, group.device.type, time.monotonic() - began)
     before = trained.network.card.sha
     with trained.encoder.reading(dataset.stem):
         result = pretrain_network(
@@ -153,10 +154,18 @@ def read_pretrained(directory: Path) -> PretrainedBackbone:
     return PretrainedBackbone(directory, history, int(card["pretraining"]["epoch"]))
 
 
-def _recipe(
+def recipe_of(
     config: PretrainConfig, dataset: PretrainDataset, blocks: int, device: str, spent: float
 ) -> PretrainRecipe:
-    """Return the settings of the loop; what was left open is chosen by the number of images."""
+    """Return the settings of the loop; what was left open is chosen by the number of images.
+
+    Args:
+        config: the options.
+        dataset: the views.
+        blocks: number of last blocks that learn.
+        device: that they learn on.
+        spent: seconds of the time budget that are gone.
+    """
     from eyebright.training.pretrain.recipe import PretrainRecipe
 
     count = dataset.data.count
@@ -178,7 +187,7 @@ def _recipe(
     left = None if config.budget is None else max(config.budget - spent - _FINISHING_SECONDS, 1.0)
     return PretrainRecipe(
         method=method,
-        epochs=config.epochs or _EPOCHS,
+        epochs=config.epochs or EPOCHS,
         batch=batch,
         views=dataset.data.views,
         temperature=config.temperature,

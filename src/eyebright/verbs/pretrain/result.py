@@ -21,7 +21,7 @@ PAGE, HISTORY = "report.html", "history.csv"
 
 @dataclass(frozen=True, repr=False)
 class PretrainedBackbone(Displayed):
-    """A pretrained backbone on disk.
+    """A pretrained backbone on disk; `train` takes it as its backbone.
 
     Attributes:
         directory: holds `backbone.onnx`, `backbone.safetensors`, `card.json`, `history.csv`, `report.html`.
@@ -32,6 +32,10 @@ class PretrainedBackbone(Displayed):
     directory: Path
     history: Sequence[PretrainRow]
     epoch: int
+
+    def __fspath__(self) -> str:
+        """Return the path of the directory."""
+        return str(self.directory)
 
     @property
     def onnx(self) -> Path:

@@ -23,7 +23,7 @@ class SuggestionConfig(Config):
         "text",
         description="Output format: text, a CSV with path, score and reason, or one HTML page with pictures.",
     )
-    seed: int = Field(0, ge=0, description="Random seed of the clusters.")
+    seed: int = Field(0, ge=0, description="Random seed.")
     lang: ReportLang = "en"
 
 

@@ -149,7 +149,7 @@ def suggest(config: SuggestConfig) -> Suggested:
         )
     truth = truth_of(kept, known)
     with progress_task("Choosing images"):
-        chosen = choose(ours, truth, theirs, probabilities, config.count, config.seed)
+        chosen = choose(ours, theirs, probabilities, config.count, config.seed)
     groups = groups_of(kept)
     expected = expected_gain(ours, truth, groups, len(model.labels), len(chosen), config.seed)
     base = config.folder if is_folder(config.folder) else config.folder.parent

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from hashlib import blake2b
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from eyebright.backbones.card import Preprocessing
@@ -280,7 +281,7 @@ def _source(given: Any) -> str:
 
 def own_code_of(
     *,
-    backbone: str | TorchModule | OwnBackbone | None = None,
+    backbone: str | PathLike[str] | TorchModule | OwnBackbone | None = None,
     loss: str | Loss | None = None,
     optimizer: str | OptimizerFactory | None = None,
     transform: ImageTransform | None = None,
@@ -289,7 +290,7 @@ def own_code_of(
     """Separate objects from texts.
 
     Args:
-        backbone: a name, or an object.
+        backbone: a name, the path of one that was pretrained, or an object.
         loss: the same.
         optimizer: the same.
         transform: see :class:`OwnCode`.
@@ -298,6 +299,8 @@ def own_code_of(
     Returns:
         The objects, and the options that are texts, with a name for a backbone that is an object.
     """
+    if isinstance(backbone, PathLike):
+        backbone = fspath(backbone)
     texts = {"backbone": backbone, "loss": loss, "optimizer": optimizer}
     words = {name: value for name, value in texts.items() if isinstance(value, str)}
     own = OwnCode(

@@ -34,7 +34,7 @@ def class_changes(
     model: SealedModel,
     edits: ClassEdits,
     evaluation: Evaluation,
-    judged: Mapping[str, PredictionRow] | None = None,
+    cross_validated: Mapping[str, PredictionRow] | None = None,
 ) -> tuple[list[ClassChange], ClassChange | None]:
     """Compare the models on the evaluated images of each class that both know, and on all of these.
 
@@ -44,13 +44,13 @@ def class_changes(
         model: of the earlier run.
         edits: how its classes are called now.
         evaluation: of the updated model.
-        judged: what models of the earlier run's folds predicted for its images, by their hashes, where these
-            are compared; None of a run that held images out.
+        cross_validated: what models of the earlier run's folds predicted for its images, by their hashes,
+            where these are compared; None of a run that held images out.
 
     Returns:
         A change for each class, and that of all their images together; None where there are none.
     """
-    pairs, multilabel = _paired(model, edits, evaluation, judged), model.task.multilabel
+    pairs, multilabel = _paired(model, edits, evaluation, cross_validated), model.task.multilabel
     known = [label for label in edits.labels(model.labels) if label in evaluation.predictions.labels]
     new = frozenset() if multilabel else frozenset(evaluation.predictions.labels) - set(known)
     changes, right = [], []
@@ -74,7 +74,7 @@ def _paired(
     model: SealedModel,
     edits: ClassEdits,
     evaluation: Evaluation,
-    judged: Mapping[str, PredictionRow] | None,
+    cross_validated: Mapping[str, PredictionRow] | None,
 ) -> _Paired:
     """Return the evaluated images with both predictions, the earlier one by the names of now."""
     now = evaluation.predictions
@@ -82,9 +82,9 @@ def _paired(
     samples = [now.samples[i] for i in places]
     names = now.task.names(now.predicted[places], now.labels)
     after = {id(s): frozenset(found) for s, found in zip(samples, names, strict=True)}
-    if judged is not None:
-        samples = [s for s in samples if s.sha in judged]
-        rows = [judged[s.sha].predicted for s in samples]
+    if cross_validated is not None:
+        samples = [s for s in samples if s.sha in cross_validated]
+        rows = [cross_validated[s.sha].predicted for s in samples]
         earlier = [parted(row) if now.task.multilabel else (row,) for row in rows]
         return _Paired(samples, _renamed(earlier, edits), [after[id(s)] for s in samples])
     # Both models share the graph up to the features, so these come from the cache.

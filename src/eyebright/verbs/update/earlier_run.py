@@ -97,7 +97,7 @@ class EarlierRun:
         return int(self.model.card.content.get("views", 1)) if given == "auto" else given
 
     @cached_property
-    def judged(self) -> Mapping[str, PredictionRow] | None:
+    def cross_validated(self) -> Mapping[str, PredictionRow] | None:
         """Return what models of folds predicted, by the images' hashes; None where none were."""
         if self.config.folds is None:
             return None
@@ -105,13 +105,10 @@ class EarlierRun:
 
     @cached_property
     def selection(self) -> EarlierSelection:
-        """Return what the run selected: engine, feature layers and L2 strength."""
-        content = self.model.card.content
+        """Return what the run selected: engine, and feature layers."""
         engine = (self.run.stored.model_extra or {}).get("engine")
-        l2 = content.get("l2")
         return EarlierSelection(
             engine=engine if engine in makers() else None,
             layers=self.model.card.layers,
             taps=self.backbone.taps,
-            l2=l2 if isinstance(l2, float) else None,
         )

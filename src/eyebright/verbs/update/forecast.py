@@ -75,8 +75,8 @@ def forecast(
     ]
     foreign = (0, 0)
     if scores is not None and model.unknown_rule is not None:
-        strange = model.decisions.unknown(scores)
-        foreign = int(strange.sum()), len(strange)
+        unknown = model.decisions.unknown(scores)
+        foreign = int(unknown.sum()), len(unknown)
     new = sorted({label for labels in truth for label in labels} - set(now))
     if not new:
         return UpdateForecast((), (len(known), sum(known)), foreign)

@@ -232,7 +232,7 @@ def _outcome(
     done: EvaluatedTraining,
 ) -> UpdateOutcome:
     with timed("compare"):
-        classes, everything = class_changes(earlier.model, edits, done.evaluation, earlier.judged)
+        classes, everything = class_changes(earlier.model, edits, done.evaluation, earlier.cross_validated)
     manifest = done.evaluation.manifest
     known = edits.labels(earlier.model.labels)
     return UpdateOutcome(

@@ -13,7 +13,7 @@ from cache_material import CARD, filled, numbers_of, opened
 from unix import UNIX
 
 from eyebright.errors import StorageError
-from eyebright.training.cache.store import FeatureSpace
+from eyebright.training.cache.store import SUMS, FeatureSpace
 from eyebright.training.cache.usage import trim, usage
 
 # What the writing processes share with the tests that read after them, as in `cache_material`.
@@ -168,8 +168,8 @@ space.flush()
 def test_what_a_killed_writer_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
     space = filled(tmp_path, range(3))
     fresh, stale = space.folder / ".a.rows.npy.1.tmp", space.folder / ".b.rows.npy.2.tmp"
-    orphan = space.folder / "c.rows.npy"
-    for file in (fresh, stale, orphan):
+    orphan, sums = space.folder / "c.rows.npy", space.folder / f"d.0.{SUMS}"
+    for file in (fresh, stale, orphan, sums):
         file.write_bytes(b"half")
     for file in set(space.folder.iterdir()) - {fresh}:
         os.utime(file, (1000, 1000))
@@ -177,6 +177,7 @@ def test_what_a_killed_writer_left_is_swept_once_it_is_old(tmp_path: Path) -> No
     assert fresh.exists()
     assert not stale.exists()
     assert not orphan.exists()
+    assert not sums.exists()
     assert numbers_of(opened(tmp_path), 5) == [0, 1, 2]
 
 

@@ -71,7 +71,7 @@ def test_what_was_given_is_not_compared(model: FrozenModel) -> None:
 
 
 def test_two_trainings_are_equal_byte_for_byte(textile_manifest: Manifest, tmp_path: Path) -> None:
-    """In caches of their own: rows that another test's race left in the shared one may be another engine's."""
+    """In caches of its own: rows of another engine, from another test, may lie in the shared one."""
     first = trainer(textile_manifest, tmp_path / "one").train(SIZE)
     again = trainer(textile_manifest, tmp_path / "one").train(SIZE)
     assert head_bytes(again) == head_bytes(first)

@@ -183,6 +183,21 @@ def test_of_few_images_every_size_is_tried() -> None:
     assert Heads(of_sizes(0.5, 0.6, 0.1)).select(thorough=True).setting.size == 448
 
 
+@pytest.mark.parametrize(("thorough", "size", "views"), [(True, 448, 4), (False, 224, 1)])
+def test_of_few_images_the_lowest_loss_is_taken_however_uncertain(
+    thorough: bool, size: int, views: int
+) -> None:
+    def fit(setting: Setting, within: str, whole: bool) -> HeadFit:
+        step = 0.02 * (setting.size > 224) + 0.02 * (setting.views > 1)  # each of 0.8 standard errors
+        own = 0.6 - step + 0.5 * np.sin((setting.size + setting.views) * np.arange(1, len(TRUTH) + 1))
+        logits = np.zeros((len(TRUTH), 2), np.float32)
+        logits[np.arange(len(TRUTH)), TRUTH] = -np.log(np.expm1(np.maximum(own, 0.05)))
+        return fit_with(logits)
+
+    comparison = SettingComparison(fit, TRUTH, np.arange(len(TRUTH)), ["texture"], thorough=thorough)
+    assert comparison.select([224, 448], [1, 4]).setting == Setting(size, "texture", views)
+
+
 def test_what_the_first_images_show_clearly_is_not_asked_of_more() -> None:
     heads = Heads(of_sizes(1.0, 0.7, 0.5))
     assert heads.select(first=128).setting.size == 448

@@ -13,6 +13,7 @@ import eyebright as eb
 from eyebright.cli.main import main
 from eyebright.errors import ConfigError, DataError, NotFoundError
 from eyebright.runs.run import Run
+from eyebright.training.cache.fill import LEAST_IMAGES
 from eyebright.verbs.embed.result import Embeddings
 
 SIZE = 64
@@ -114,3 +115,21 @@ def test_what_cannot_be_is_refused(textile_run: Run, folder: Path, tmp_path: Pat
     (tmp_path / "bad.jpg").write_bytes(b"no image")
     with pytest.raises(DataError, match="None of 1 is"):
         eb.embed(tmp_path / "bad.jpg", size=SIZE, progress=False)
+
+
+def test_workers_give_the_same_features(
+    textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [*sorted(textile.glob("train/*/*.jpg"))[:LEAST_IMAGES], *sorted(textile.glob("val/*/*.jpg"))[:8]]
+    alone = eb.embed(images, size=SIZE, progress=False)
+    monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path))
+    many = eb.embed(images, size=SIZE, cluster="local:2", progress=False)
+    assert many.paths == alone.paths
+    assert many.features.tobytes() == alone.features.tobytes()
+    assert len(list(tmp_path.rglob("*.keys.npy"))) == 2
+
+
+def test_workers_are_not_asked_for_images_in_memory(folder: Path) -> None:
+    image = np.asarray(Image.open(folder / "0.jpg").convert("RGB"))
+    with pytest.raises(ConfigError, match="must be files that workers can read"):
+        eb.embed([image], size=SIZE, cluster="local:2", progress=False)

@@ -23,6 +23,7 @@ from eyebright.runtime.onnx_session import open_session  # noqa: E402
 from eyebright.training.pretrain.augment_check import handedness  # noqa: E402
 from eyebright.verbs.pretrain.options import PretrainConfig  # noqa: E402
 from eyebright.verbs.pretrain.pretrain import pretrain  # noqa: E402
+from eyebright.verbs.pretrain.probe import probe  # noqa: E402
 from eyebright.verbs.pretrain.result import PretrainedBackbone  # noqa: E402
 from eyebright.verbs.train.options import TrainConfig  # noqa: E402
 from eyebright.verbs.train.train import train  # noqa: E402
@@ -50,6 +51,16 @@ def test_it_writes_the_backbone_with_its_card_and_history(adapted):
     page = adapted.report.read_text()
     assert "Effective rank of the features" in page
     assert "How views may differ" in page
+
+
+def test_a_dry_run_tries_a_few_images_and_writes_nothing(textile, tmp_path):
+    found = probe(PretrainConfig(data=textile / "train", out=tmp_path / "out", dry_run=True, **SMALL))
+    assert (found.images, found.views, found.epochs) == (72, 2, 1)
+    assert found.viewing > 0
+    assert found.learning > 0
+    assert "Nothing was trained" in str(found)
+    assert "1 epoch of" in str(found)
+    assert not (tmp_path / "out").exists()
 
 
 def test_timm_loads_the_weights_and_gets_the_features_of_the_graph(adapted):

@@ -16,6 +16,7 @@ from eyebright.data.splits.drawing import draw
 from eyebright.data.splits.good_names import ANOMALY, GOOD, is_good_name
 from eyebright.data.table.chosen import named_columns
 from eyebright.errors import ConfigError, DataError
+from eyebright.evaluation.decisions.targets import parse_target
 from eyebright.options.conflicts import named
 from eyebright.runtime.context import say
 from eyebright.text.format import listed
@@ -47,9 +48,12 @@ class OneClassImages:
 def is_one_class(config: TrainConfig) -> bool:
     """Return whether to learn from good images alone: it is asked for, or the data has nothing else.
 
+    It is asked for by the task, or by a target of anomalies where the training images are of one kind.
+
     Raises:
         NotFoundError: the data does not exist.
         DataError: it is nothing that can be read.
+        ConfigError: a target cannot be read.
     """
     if config.task != "auto" or config.data is None or config.teacher is not None:
         return config.task == "anomaly"
@@ -60,12 +64,15 @@ def is_one_class(config: TrainConfig) -> bool:
         classes = training_classes(place, config.val, config.test)
     except DataError:  # it is told where the images are read
         return False
-    if len(classes) != 1 or not is_good_name(classes[0]):
+    if len(classes) > 1:
         return False
+    label = classes[0] if classes else place.resolve().name  # images in no class folder
+    if not is_good_name(label):
+        return any(parse_target(target).label == ANOMALY for target in config.target)
     say(
         "All training images are of one class, {label}, so this is anomaly detection: the model learns what "
         "good images look like. To say so yourself, use --task anomaly.",
-        label=classes[0],
+        label=label,
     )
     return True
 

@@ -12,6 +12,7 @@ from eyebright.data.fixes import read_fixes
 from eyebright.data.manifest import Manifest
 from eyebright.data.unlabelled import distinct, scan_unlabelled
 from eyebright.engines.base import installed
+from eyebright.errors import EyebrightError
 from eyebright.few_labels.expected import ExpectedGain, expected_gain
 from eyebright.few_labels.unlabelled import MOST
 from eyebright.report.display import Displayed, ResultTable
@@ -26,6 +27,8 @@ from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.probe import FrozenTrainer
 from eyebright.training.linear_probe.selection import SUBSET, subset
 from eyebright.training.linear_probe.targets import truth_of
+from eyebright.verbs.pretrain.options import PretrainConfig
+from eyebright.verbs.pretrain.probe import pretraining_cost
 from eyebright.verbs.train.anomaly.images import is_one_class
 from eyebright.verbs.train.few_labels.anomaly_quote import anomaly_rungs
 from eyebright.verbs.train.few_labels.cluster_quote import cluster_cost
@@ -40,8 +43,6 @@ _SECONDS_A_LABEL = 2
 # Of a head among neighbours, and of all that comes after the head, on two cores: rough.
 _HEADS_SECONDS, _HEADS_SECONDS_AN_IMAGE = 5, 0.01
 _REST_SECONDS = 15
-# Self-supervised training sees so many views of each image before it begins.
-_VIEWS = 4
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,7 +122,7 @@ def _quoted(config: TrainConfig, cluster: Cluster | None) -> Quote:
         _more_labels(count, expected),
         *([] if others is None else [_with_unlabelled(min(others, MOST), seconds)]),
         _finetuning(config),
-        *([] if others is None else [_pretraining(count + others, seconds)]),
+        *([] if config.unlabelled is None else [_pretraining(config, config.unlabelled)]),
     ]
     return Quote(count, others, rungs)
 
@@ -200,13 +201,23 @@ def _finetuning(config: TrainConfig) -> Rung:
     return Rung(translate("Fine-tuning (`--finetune auto`)"), _with_torch(time), _by_trial())
 
 
-def _pretraining(images: int, seconds: float) -> Rung:
-    time = translate(
-        "{time} for {views} views of each image, then as long as `--budget` allows",
-        time=duration(images * _VIEWS * seconds),
-        views=_VIEWS,
+def _pretraining(config: TrainConfig, place: Path) -> Rung:
+    """Return self-supervised training on unlabelled images, by an epoch on a few of them."""
+    return Rung(
+        translate("Self-supervised training (`eyebright pretrain`)"),
+        _pretraining_time(config, place),
+        _by_trial(),
     )
-    return Rung(translate("Self-supervised training (`eyebright pretrain`)"), _with_torch(time), _by_trial())
+
+
+def _pretraining_time(config: TrainConfig, place: Path) -> str:
+    if not (installed("torch") and installed("timm")):
+        return _with_torch(translate("as long as `--budget` allows"))
+    options = {name: getattr(config, name) for name in ("path", "backbone", "weights", "device", "seed")}
+    try:
+        return pretraining_cost(PretrainConfig.build(data=place, **options)).sentence()
+    except EyebrightError as error:  # the other ways are still worth knowing
+        return error.text()
 
 
 def _by_trial() -> str:
