@@ -152,12 +152,12 @@ def measure_driver(arguments: argparse.Namespace) -> None:
         for path, sha, _ in references(0, MANIFEST_IMAGES)
     ]
     tell("a manifest")
-    rows = (
+    tables = (
         np.frombuffer(b"".join(s.key for s in samples[at : at + SHARD_IMAGES]), np.uint8)
         for at in range(0, len(samples), SHARD_IMAGES)
     )
     index = KeyIndex()
-    index.add((number, keys.reshape(-1, 16)) for number, keys in enumerate(rows))
+    index.add((number, keys.reshape(-1, 16)) for number, keys in enumerate(tables))
     tell(f"the places of {len(index):,} rows of the cache")
     with tempfile.TemporaryDirectory() as place:
         spaces = [FeatureSpace(Path(place), {}, 480)]

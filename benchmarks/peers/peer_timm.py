@@ -26,7 +26,7 @@ def loader(
     wanted: Task, part: str, *, training: bool
 ) -> torch.utils.data.DataLoader[tuple[torch.Tensor, ...]]:
     """Return timm's loader of a part."""
-    dataset = create_dataset("", root=wanted.data, split=part, is_training=training)
+    dataset = create_dataset("", root=str(wanted.data), split=part, is_training=training)
     made: torch.utils.data.DataLoader[tuple[torch.Tensor, ...]] = create_loader(
         dataset,
         input_size=(3, SIZE, SIZE),
@@ -44,12 +44,14 @@ def loader(
     return made
 
 
-def share_right(net: torch.nn.Module, judged: torch.utils.data.DataLoader[tuple[torch.Tensor, ...]]) -> float:
+def share_right(
+    net: torch.nn.Module, held_out: torch.utils.data.DataLoader[tuple[torch.Tensor, ...]]
+) -> float:
     """Return the accuracy as a fraction."""
     net.eval()
     right, count = 0.0, 0
     with torch.inference_mode():
-        for images, truth in judged:
+        for images, truth in held_out:
             (first,) = accuracy(net(images), truth, topk=(1,))
             right, count = right + float(first) * len(truth) / 100, count + len(truth)
     return right / count
@@ -59,7 +61,7 @@ def main() -> None:
     wanted = task()
     random_seed(wanted.seed)
     epochs = epochs_within(wanted)
-    learned, judged = loader(wanted, "train", training=True), loader(wanted, wanted.part, training=False)
+    learned, held_out = loader(wanted, "train", training=True), loader(wanted, wanted.part, training=False)
     net = pretrained(len(wanted.classes))
     optimizer = create_optimizer_v2(net, opt="adamw", lr=_RATE, weight_decay=_WEIGHT_DECAY)
     steps = epochs * len(learned)
@@ -83,7 +85,7 @@ def main() -> None:
             step += 1
             scheduler.step_update(num_updates=min(step, steps - 1))
         watch.stop()
-        watch.tell(share_right(net, judged))
+        watch.tell(share_right(net, held_out))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ timm's peer does. Needs transformers and accelerate (5.24 and 1.15 were run).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ class Classifier(torch.nn.Module):
         return {"loss": torch.nn.functional.cross_entropy(logits, labels), "logits": logits}
 
 
-class Timed(TrainerCallback):  # type: ignore[misc]  # of a package without types
+class Timed(TrainerCallback):
     """Counts training and tells the accuracy of every epoch."""
 
     def __init__(self) -> None:
@@ -46,8 +47,8 @@ class Timed(TrainerCallback):  # type: ignore[misc]  # of a package without type
     def on_epoch_end(self, *_: object, **__: object) -> None:
         self.watch.stop()
 
-    def on_evaluate(self, *_: object, metrics: Mapping[str, float], **__: object) -> None:
-        self.watch.tell(metrics["eval_accuracy"])
+    def on_evaluate(self, *_: object, **facts: Any) -> None:
+        self.watch.tell(facts["metrics"]["eval_accuracy"])
 
 
 def batch(pairs: Sequence[tuple[torch.Tensor, int]]) -> dict[str, torch.Tensor]:
@@ -58,7 +59,7 @@ def batch(pairs: Sequence[tuple[torch.Tensor, int]]) -> dict[str, torch.Tensor]:
 
 
 def accuracy(found: EvalPrediction) -> dict[str, float]:
-    return {"accuracy": float(np.mean(found.predictions.argmax(axis=1) == found.label_ids))}
+    return {"accuracy": float(np.mean(np.argmax(found.predictions, axis=1) == found.label_ids))}
 
 
 def main() -> None:
