@@ -62,7 +62,7 @@ def real_rows(data: Path, taps: tuple[FeatureLayer, ...]) -> FloatArray:
 def drawn(real: FloatArray, truth: IntArray, random: np.random.Generator) -> FloatArray:
     """Return a row of each class number (n,): (n, D)."""
     first, second = random.integers(0, len(real), (2, len(truth)))
-    return np.asarray(real[truth] + np.float32(SCATTER) * (real[first] - real[second]))
+    return np.asarray(real[truth] + np.float32(SCATTER) * (real[first] - real[second]), np.float32)
 
 
 def measured(real: FloatArray, taps: tuple[FeatureLayer, ...], count: int, classes: int) -> dict[str, float]:
