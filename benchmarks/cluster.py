@@ -34,7 +34,7 @@ from eyebright.types import JsonObject, StoredJson
 
 SHARD_IMAGES = 5000
 TRIES = 3
-MANIFEST_IMAGES = 2_000_000
+MANIFEST_IMAGES = 1_000_000
 
 
 def sleep_shard(content: StoredJson) -> JsonObject:
@@ -125,7 +125,7 @@ def measure_kills(arguments: argparse.Namespace) -> None:
 
 
 def measure_driver(arguments: argparse.Namespace) -> None:
-    """Print memory and time of a driver that hands out many references, and what a manifest takes."""
+    """Print memory and time of a driver that hands out many references, and what a training adds to that."""
     cluster = Cluster(LocalLauncher(2))
     start, rows = time.process_time(), 0
     for _, answer in cluster.map(shards(arguments.shards, 0.0, SHARD_IMAGES), task()):
@@ -135,14 +135,34 @@ def measure_driver(arguments: argparse.Namespace) -> None:
     print(
         f"{rows:,} references: {peak:.0f} MB at most, {time.process_time() - start:.0f} s of processor time"
     )
+    import numpy as np
+
     from eyebright.data.manifest import Sample
+    from eyebright.training.cache.fill import cut, distinct
+    from eyebright.training.cache.key_index import KeyIndex
+    from eyebright.training.cache.store import FeatureSpace
+
+    def tell(what: str) -> None:
+        nonlocal peak
+        before, peak = peak, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{what}: {(peak - before) * 2**20 / MANIFEST_IMAGES:.0f} bytes an image more")
 
     samples = [
         Sample(str(path), "cat", "train", str(sha), 500, 375)
         for path, sha, _ in references(0, MANIFEST_IMAGES)
     ]
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - peak
-    print(f"a manifest: {grown * 2**20 / len(samples):.0f} bytes an image")
+    tell("a manifest")
+    tables = (
+        np.frombuffer(b"".join(s.key for s in samples[at : at + SHARD_IMAGES]), np.uint8)
+        for at in range(0, len(samples), SHARD_IMAGES)
+    )
+    index = KeyIndex()
+    index.add((number, keys.reshape(-1, 16)) for number, keys in enumerate(tables))
+    tell(f"the places of {len(index):,} rows of the cache")
+    with tempfile.TemporaryDirectory() as place:
+        spaces = [FeatureSpace(Path(place), {}, 480)]
+        count = sum(1 for _ in cut(Path(), distinct(samples), 64, {}, spaces))
+    tell(f"{count} shards")
 
 
 def measure_ray(arguments: argparse.Namespace) -> None:

@@ -3,14 +3,19 @@
     python benchmarks/predict.py RUN FOLDER [--images 400] [--rounds 5]
 
 In turn: the sealed file's own session on pixels in memory, one call a core at a time; reading and decoding
-alone; `predict` with as many threads as cores, as the command has it, and with one more. Medians of the
-rounds, images a second, and each as a share of the session's.
+alone; `predict` with as many threads as cores, as the command has it, and with one more; the command itself,
+a process with its imports. Medians of the rounds: images a second, also as a share of the session's, and
+milliseconds of the processor an image, which other work on the machine changes less. The more images, the
+less the command's start counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +26,20 @@ from eyebright.runtime.parallel import parallel
 from eyebright.sealed.model import SealedModel
 
 
-def rate(work: Callable[[Path], object], files: list[Path], threads: int) -> float:
-    start = time.perf_counter()
+def busy() -> float:
+    """Return the processor seconds of this process and of those that it has started and that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def in_threads(work: Callable[[Path], object], files: list[Path], threads: int) -> None:
     for _ in parallel(work, files, threads):
         pass
-    return len(files) / (time.perf_counter() - start)
+
+
+def command(run: Path, files: list[Path]) -> None:
+    call = [sys.executable, "-m", "eyebright", "predict", str(run), *map(str, files), "--format", "csv"]
+    subprocess.run(call, check=True, capture_output=True)
 
 
 def main() -> None:
@@ -41,20 +55,26 @@ def main() -> None:
     files = files[:: max(1, len(files) // args.images)][: args.images]
     model, cores = SealedModel(args.run, threads=1), usable_cores()
     pixels = {file: model.pixels(file, None) for file in files}
-    ways: dict[str, Callable[[], float]] = {
-        "session on pixels": lambda: rate(lambda file: model.predict_batch(pixels[file][None]), files, cores),
-        "read and decode": lambda: rate(lambda file: model.pixels(file, None), files, cores),
-        "predict": lambda: rate(model.predict, files, cores),
-        "predict, a thread more": lambda: rate(model.predict, files, cores + 1),
+    ways: dict[str, Callable[[], None]] = {
+        "session on pixels": lambda: in_threads(
+            lambda file: model.predict_batch(pixels[file][None]), files, cores
+        ),
+        "read and decode": lambda: in_threads(lambda file: model.pixels(file, None), files, cores),
+        "predict": lambda: in_threads(model.predict, files, cores),
+        "predict, a thread more": lambda: in_threads(model.predict, files, cores + 1),
+        "the command": lambda: command(args.run, files),
     }
-    rates: dict[str, list[float]] = {name: [] for name in ways}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for _ in range(args.rounds):
         for name, way in ways.items():
-            rates[name].append(way())
-    alone = statistics.median(rates["session on pixels"])
-    for name, found in rates.items():
-        middle = statistics.median(found)
-        print(f"{name:24} {middle:7.1f} /s   {middle / alone:.2f}")
+            start, before = time.perf_counter(), busy()
+            way()
+            found[name].append((time.perf_counter() - start, busy() - before))
+    alone = statistics.median(seconds for seconds, _ in found["session on pixels"])
+    for name, times in found.items():
+        seconds, processor = (statistics.median(column) for column in zip(*times, strict=True))
+        rate, milliseconds = len(files) / seconds, 1000 * processor / len(files)
+        print(f"{name:24} {rate:7.1f} /s   {alone / seconds:.2f}   {milliseconds:6.2f} ms of the processor")
 
 
 if __name__ == "__main__":

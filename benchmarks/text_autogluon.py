@@ -30,7 +30,8 @@ def timm_folder(weights: Path, folder: Path) -> Path:
     headless = {name: tensor for name, tensor in state.items() if not name.startswith("classifier.")}
     torch.save(headless, folder / "pytorch_model.bin")
     config = {"architecture": _ARCHITECTURE, "num_features": model.num_features}
-    facts = {name: model.default_cfg[name] for name in ("mean", "std", "input_size", "interpolation")}
+    known = timm.get_pretrained_cfg(_ARCHITECTURE)
+    facts = {name: getattr(known, name) for name in ("mean", "std", "input_size", "interpolation")}
     (folder / "config.json").write_text(json.dumps(config | {"pretrained_cfg": facts}))
     return folder
 

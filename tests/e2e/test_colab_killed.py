@@ -28,8 +28,8 @@ from finetuning import few, learned
 from eyebright.colab.drive_folder import DriveFolder
 from eyebright.colab.mirror import Mirror
 
-KILLS = 8
-EPOCHS = 40
+KILLS = 6
+EPOCHS = 30
 _MOST_CHANGES = 30  # to the files on Drive, after which a machine has vanished: two or three versions
 
 

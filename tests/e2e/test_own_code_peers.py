@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 timm = pytest.importorskip("timm")
 
 from finetuning import few  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
+from torch import Tensor, nn, optim  # noqa: E402
 from torch.utils.data import DataLoader, TensorDataset  # noqa: E402
 from torchvision.datasets import ImageFolder  # noqa: E402
 
@@ -94,7 +94,7 @@ def test_the_body_of_a_fastai_learner_is_a_backbone(data: Path, tmp_path: Path) 
 
 
 def lightning_module(lightning: Any, network: nn.Module) -> Any:
-    class Module(lightning.LightningModule):  # type: ignore[misc, name-defined]
+    class Module(lightning.LightningModule):  # type: ignore[misc]
         """As the documentation of Lightning writes one."""
 
         def __init__(self) -> None:
@@ -110,8 +110,8 @@ def lightning_module(lightning: Any, network: nn.Module) -> Any:
             self.log("train_loss", loss)
             return loss
 
-        def configure_optimizers(self) -> torch.optim.Optimizer:
-            return torch.optim.SGD(self.parameters(), lr=1e-4)
+        def configure_optimizers(self) -> optim.Optimizer:
+            return optim.SGD(self.parameters(), lr=1e-4)
 
     return Module()
 
@@ -160,20 +160,17 @@ def test_a_trained_lightning_module_is_a_backbone(data: Path, textile_run: Run, 
 
 
 def test_what_timm_makes_goes_in(data: Path, tmp_path: Path) -> None:
-    from timm.data import create_transform
-    from timm.loss import SoftTargetCrossEntropy
-    from timm.optim import create_optimizer_v2
-
-    soft = SoftTargetCrossEntropy()
+    data_of, loss_of, optim_of = (pytest.importorskip(f"timm.{part}") for part in ("data", "loss", "optim"))
+    augment = data_of.create_transform(64, is_training=True, auto_augment="rand-m9", normalize=False)
     run = eb.train(
         data,
         out=tmp_path / "run",
         backbone=timm.create_model("mobilenetv3_small_050", num_classes=0),
         finetune="full",
         epochs=1,
-        transform=create_transform(64, is_training=True, auto_augment="rand-m9", normalize=False),
-        loss=soft,
-        optimizer=lambda groups: create_optimizer_v2(groups, opt="lamb", lr=1e-3),
+        transform=augment,
+        loss=loss_of.SoftTargetCrossEntropy(),
+        optimizer=lambda groups: optim_of.create_optimizer_v2(groups, opt="lamb", lr=1e-3),
         **SMALL,
     )
     chosen = run.metrics["chosen"]
@@ -183,14 +180,13 @@ def test_what_timm_makes_goes_in(data: Path, tmp_path: Path) -> None:
 
 
 def test_timm_trains_the_network_further(textile_run: Run, textile: Path) -> None:
-    from timm.optim import create_optimizer_v2
-    from timm.utils import ModelEmaV3, accuracy
-
+    optim_of, utils = (pytest.importorskip(f"timm.{part}") for part in ("optim", "utils"))
     photos = tensors(textile_run, textile / "train")
     network = textile_run.module()
     inputs, truth = photos.tensors
     before = log_loss(network, photos)
-    average, optimizer = ModelEmaV3(network, decay=0.5), create_optimizer_v2(network, opt="adamw", lr=1e-5)
+    average = utils.ModelEmaV3(network, decay=0.5)
+    optimizer = optim_of.create_optimizer_v2(network, opt="adamw", lr=1e-5)
     for _ in range(3):
         nn.functional.cross_entropy(network(inputs), truth).backward()
         optimizer.step()
@@ -198,5 +194,5 @@ def test_timm_trains_the_network_further(textile_run: Run, textile: Path) -> Non
         average.update(network)
     assert log_loss(average.module, photos) < before
     with torch.no_grad():
-        (share,) = accuracy(average.module(inputs), truth)
+        (share,) = utils.accuracy(average.module(inputs), truth)
     assert float(share) >= 90

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from eyebright.types import FloatArray, UInt8Array
+from eyebright.types import BoolArray, FloatArray, UInt8Array
 
 #: Side in pixels of a fingerprint.
 SIDE = 64
@@ -82,9 +82,16 @@ def _uniform_lines(grey: FloatArray) -> int:
     """Return how many of the first rows have one and the same grey level; none where all have."""
     if len(grey) < _FEWEST_LINES:
         return 0
-    spread = np.abs(grey - np.median(grey[0]))
-    uniform = (spread < _UNIFORM).mean(axis=1) >= _WITHIN
+    level = np.median(grey[0])
+    if not _is_uniform(grey[:1], level)[0]:  # as of most images; the other lines need no look
+        return 0
+    uniform = _is_uniform(grey, level)
     return 0 if uniform.all() else int(uniform.argmin())
+
+
+def _is_uniform(lines: FloatArray, level: np.floating) -> BoolArray:
+    """Return (n,) whether most pixels of each line (n, W) are near a grey level."""
+    return np.asarray((np.abs(lines - level) < _UNIFORM).mean(axis=1) >= _WITHIN)
 
 
 def descriptors(squares: FloatArray) -> FloatArray:

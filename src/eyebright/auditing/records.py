@@ -11,7 +11,7 @@ from numpy.lib.recfunctions import repack_fields
 from PIL import Image, ImageFilter
 
 from eyebright.auditing.fingerprint import SIDE, border_steps, borders, fingerprint, inside, small_grey
-from eyebright.data.image_properties import looks
+from eyebright.data.image_properties import small_looks
 from eyebright.types import BoolArray
 
 #: (N,) records of images, one structured value each.
@@ -55,7 +55,7 @@ def record(picture: Image.Image, data: bytes = b"") -> Records:
     found["print"], found["borders"] = fingerprint(small), edges
     found["steps"] = border_steps(small, edges)
     found["inside"] = fingerprint(inside(small, edges)) if edges.any() else found["print"]
-    found["looks"] = seen = looks(np.asarray(small.convert("RGB")))
+    found["looks"] = seen = small_looks(small)
     found["levels"] = np.quantile(np.asarray(small), _TAILS) / 255
     found["reblur"] = _kept_sharpness(small, seen[2])
     found["quantisation"], found["format"] = _coding(data) if data else (0, -1)
@@ -77,7 +77,7 @@ def is_framed(records: Records) -> BoolArray:
 def _kept_sharpness(small: Image.Image, before: float) -> float:
     """Return how much of the sharpness ``before`` is left once the picture is blurred, as a logarithm."""
     blurred = small.filter(ImageFilter.GaussianBlur(_REBLUR_PX))
-    after = looks(np.asarray(blurred.convert("RGB")))[2]
+    after = small_looks(blurred)[2]
     return float(np.log((after + _FLAT) / (before + _FLAT)))
 
 

@@ -29,7 +29,7 @@ def is_object(name: str, value: object) -> bool:
     return name in _OBJECTS and not isinstance(value, str | PathLike)
 
 
-def earlier_training(out: Path, data: object, options: Mapping[str, Any]) -> Earlier:
+def earlier_training(out: Path, data: object, options: Mapping[str, object]) -> Earlier:
     """Return what a folder holds of a training.
 
     Args:
@@ -40,7 +40,7 @@ def earlier_training(out: Path, data: object, options: Mapping[str, Any]) -> Ear
     Raises:
         ConfigError: it holds one with other options or data, which must not be taken for this one.
     """
-    own = {name: value for name, value in options.items() if name in _OWN and is_object(name, value)}
+    own: Any = {name: value for name, value in options.items() if name in _OWN and is_object(name, value)}
     plain = {name: value for name, value in options.items() if not is_object(name, value)}
     return _earlier(TrainConfig, out, METRICS, data, plain | own_code_of(**own)[1])
 

@@ -29,6 +29,11 @@ def looks(pixels: UInt8Array) -> FloatArray:
     """
     small = Image.fromarray(pixels).convert("L")
     small.thumbnail((_LONG_SIDE, _LONG_SIDE), Image.Resampling.BILINEAR)
+    return small_looks(small)
+
+
+def small_looks(small: Image.Image) -> FloatArray:
+    """Return what :func:`looks` does of a grey image whose long side is at most 256 px."""
     grey = np.asarray(small, np.float32)
     return np.array([grey.mean() / 255, grey.std() / 255, _laplacian(grey).var()], np.float32)
 

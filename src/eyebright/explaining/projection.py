@@ -49,7 +49,7 @@ def project(features: FloatArray, seed: int, method: Method = "t-SNE") -> Projec
         initialization=start,
         neighbors="exact",
         negative_gradient_method="bh",
-        n_jobs=1,  # its threads wait for each other by spinning: 500 points took 9.5 s of two, and 1.0 s of one
+        n_jobs=1,  # its threads spin while they wait: 500 points took 9.5 s of two, and 1.0 s of one
         random_state=seed,
     )
     return Projection(_unit(np.asarray(layout.fit(components), np.float32)), "t-SNE")

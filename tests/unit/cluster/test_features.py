@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from eyebright.runtime.progress import SILENT
 from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import SealedModel
-from eyebright.training.cache.fill import LEAST_IMAGES, cut, shard_size
+from eyebright.training.cache.fill import LEAST_IMAGES, Cut, cut, shard_size
 
 pytestmark = pytest.mark.xdist_group("alone")
 
@@ -77,7 +77,7 @@ def test_features_are_those_of_one_process(
     assert {path.name.partition(".")[0] for path in stored(tmp_path)} == names
 
 
-def shards_of(cache: Path, manifest: Manifest) -> Sequence:
+def shards_of(cache: Path, manifest: Manifest) -> Cut:
     return cut(manifest.root, manifest.samples, 2, {}, extractor(cache).spaces)
 
 

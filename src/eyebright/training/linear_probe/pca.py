@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import eigh
 
 from eyebright.errors import DataError
 from eyebright.training.linear_probe.linear import LinearHead
@@ -100,9 +101,11 @@ def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple
     if exact and count <= width:
         gram = rows @ rows.T
         # Only all directions need float64: of the leading ones the least varies far above float32's rounding.
-        moments, directions = np.linalg.eigh(gram if count > _WHOLE_RANK else gram.astype(np.float64))
+        if count > _WHOLE_RANK:
+            moments, directions = eigh(gram, subset_by_index=(count - _RANK, count - 1), overwrite_a=True)
+        else:
+            moments, directions = np.linalg.eigh(gram.astype(np.float64))
         keep = moments > 1e-6 * moments[-1]
-        keep[: count - _RANK if count > _WHOLE_RANK else 0] = False
         keep[-1] = True
         spread = np.sqrt(np.maximum(moments[keep], 1e-12))
         mixed = (directions[:, keep] / spread).astype(np.float32)

@@ -49,7 +49,8 @@ class PretrainCost(Displayed):
     def sentence(self) -> str:
         """Return what all images take."""
         return translate(
-            "{time}: {views} views of each image, then {epochs:epoch|epochs} of {epoch}, fewer with `--budget`",
+            "{time}: {views} views of each image, then {epochs:epoch|epochs} of {epoch}, fewer with "
+            "`--budget`",
             time=duration(self.seconds),
             views=self.views,
             epochs=self.epochs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -121,12 +122,15 @@ def test_workers_give_the_same_features(
     textile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = [*sorted(textile.glob("train/*/*.jpg"))[:LEAST_IMAGES], *sorted(textile.glob("val/*/*.jpg"))[:8]]
+    one, several = tmp_path / "one", tmp_path / "several"
+    monkeypatch.setenv("EYEBRIGHT_CACHE", str(one))
     alone = eb.embed(images, size=SIZE, progress=False)
-    monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path))
+    shutil.copytree(one / "engines", several / "engines")  # so that no second race takes another engine
+    monkeypatch.setenv("EYEBRIGHT_CACHE", str(several))
     many = eb.embed(images, size=SIZE, cluster="local:2", progress=False)
     assert many.paths == alone.paths
     assert many.features.tobytes() == alone.features.tobytes()
-    assert len(list(tmp_path.rglob("*.keys.npy"))) == 2
+    assert len(list(several.rglob("*.keys.npy"))) == 2
 
 
 def test_workers_are_not_asked_for_images_in_memory(folder: Path) -> None:
