@@ -78,7 +78,8 @@ def label_studio(program: Path, folder: Path) -> Iterator[LabelStudio]:
         **os.environ,
         "COLLECT_ANALYTICS": "false",
         "LATEST_VERSION_CHECK": "false",
-        "SSRF_PROTECTION_ENABLED": "false",  # else it calls no backend on this machine
+        "SSRF_PROTECTION_ENABLED": "false",  # else it calls nothing on this machine
+        "ML_BLOCK_LOCAL_IP": "false",
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
         "DEBUG": "false",
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -258,13 +257,9 @@ def serve_until_stopped(
     server = make_server(service, on_started=on_started, certificate=address.certificate, key=address.key)
     switching = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)
-    # What is loaded by now stays. Looking through it for garbage halted every answer for a tenth of a second.
-    gc.collect()
-    gc.freeze()
     try:
         run_until_stopped(server, bound)
     finally:
-        gc.unfreeze()
         sys.setswitchinterval(switching)
         service.log.close()
     return server.server_state.total_requests
