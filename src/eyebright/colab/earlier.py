@@ -17,6 +17,7 @@ from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.own_code import own_code_of
 
 Earlier = Literal["nothing", "begun", "finished"]
+_PLAN = "plan.json"
 # Where files lie, and in which language it is told, changes no model.
 _FREE = frozenset({"data", "out", "overwrite", "resume", "lang"})
 # Arguments of `eyebright.train` that may be objects of Python, which the options of a run do not hold.
@@ -63,7 +64,9 @@ def _earlier(
         return "nothing"
     path = Path(data) if isinstance(data, str | PathLike) else None
     asked, found = kind.build(None, **{"data": path or out, **options}), kind.build(out / OPTIONS)
-    differing = _differing(asked, found, options.keys())
+    # Fine-tuning writes the values that it found for "auto" into its options.
+    strict = frozenset() if (out / _PLAN).is_file() else options.keys()
+    differing = _differing(asked, found, strict)
     if path is not None and found.data is not None and _named(path) != _named(found.data):
         differing = ["data", *differing]
     if differing:
@@ -81,12 +84,12 @@ def _named(path: Path) -> tuple[str, ...]:
     return path.absolute().parts[-2:]
 
 
-def _differing(asked: Config, found: Config, given: Collection[str]) -> list[str]:
-    """Return the options that differ; what nobody asked for and was left open fits whatever was chosen."""
+def _differing(asked: Config, found: Config, strict: Collection[str]) -> list[str]:
+    """Return the options that differ; what is left open fits whatever was chosen, unless it is ``strict``."""
     differing = []
     for name in sorted(type(asked).model_fields.keys() - _FREE):
         wanted, there = (_comparable(getattr(config, name)) for config in (asked, found))
-        left_open = name not in given and wanted in ("auto", None)
+        left_open = name not in strict and wanted in ("auto", None)
         if wanted != there and not left_open:
             differing.append(name)
     return differing

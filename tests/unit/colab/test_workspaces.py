@@ -82,7 +82,7 @@ def test_objects_of_ones_own_go_on_too(place: Path, textile: Path):
         return work.train(
             "own", textile, finetune="full", epochs=2, patience=0, size=64, batch=8, precision="fp32",
             backbone=torch.nn.Sequential(*layers), optimizer=torch.optim.SGD, on_epoch=on_epoch,
-            progress=False,
+            augment="auto", progress=False,
         )  # fmt: skip
 
     seen: list[int] = []
