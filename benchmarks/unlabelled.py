@@ -5,8 +5,9 @@
 DATA are folders that `eyebright train` takes. Of DATA's training part so many images of each class keep
 their label, and all others are unlabelled; the test part (or else validation) is what accuracy is measured
 on. Features are computed once and cached; the layers are chosen by cross-validation as `train` does. With
---foreign, that share of the unlabelled images is replaced by images of another folder; with --rare, all but
-so many of the first class are left out of them. Printed are the accuracy of the labels alone, that of what is
+--foreign, that share of the unlabelled images is taken away in a first row, and images of another folder
+stand in their place in a second one: what these cost is the difference. With --rare, all but so many of the
+first class are left out of them. Printed are the accuracy of the labels alone, that of what is
 kept, that if it were always kept, and the worst class's recall, which pseudo-labels may erase.
 """
 
@@ -115,11 +116,21 @@ def main() -> None:
     for folder in options.data:
         data = Data(folder, options.size)
         for labels in options.labels:
+            if foreign is not None:
+                _row(data, labels, options, foreign, taken_away=True)
             _row(data, labels, options, foreign)
 
 
-def _row(data: Data, labels: int, options: argparse.Namespace, foreign: Data | None) -> None:
+def _row(
+    data: Data,
+    labels: int,
+    options: argparse.Namespace,
+    foreign: Data | None,
+    *,
+    taken_away: bool = False,
+) -> None:
     before, after, forced, kept, seconds, worst = [], [], [], 0, [], []
+    mixed = foreign is not None and not taken_away
     truth = data.truth[data.test]
     for seed in range(options.seeds):
         labelled = drawn(data, labels, seed)
@@ -133,8 +144,10 @@ def _row(data: Data, labels: int, options: argparse.Namespace, foreign: Data | N
         if foreign is not None:
             some = np.random.default_rng(seed).permutation(len(unlabelled))
             count = min(round(len(some) * options.share), len(foreign.samples))
-            strange = np.random.default_rng(seed).permutation(len(foreign.samples))[:count]
-            unlabelled = np.concatenate([unlabelled[some[count:]], foreign.rows(taps, np.sort(strange))])
+            unlabelled = unlabelled[some[count:]]
+            if mixed:
+                drawn_ones = np.random.default_rng(seed).permutation(len(foreign.samples))[:count]
+                unlabelled = np.concatenate([unlabelled, foreign.rows(taps, np.sort(drawn_ones))])
         start = time.process_time()
         known = (data.rows(taps, labelled), data.truth[labelled], data.groups[labelled])
         unlike = unlike_labelled(*known, unlabelled, fit, 0)
@@ -159,7 +172,11 @@ def _row(data: Data, labels: int, options: argparse.Namespace, foreign: Data | N
                 f"{100 * gain.accuracy_before:.0f} -> {100 * gain.accuracy:.0f} %, Brier "
                 f"{gain.brier_change.value:+.3f} p {gain.brier_p:.3f}, "
                 f"unlike {found.unlike.sum()} of {len(found.unlike)}"
-                + (f" (foreign {found.unlike[-count:].sum()} of {count})" if foreign is not None else ""),
+                + (
+                    f" (foreign {found.unlike[-count:].sum()} of {count})"
+                    if foreign and not taken_away
+                    else ""
+                ),
                 flush=True,
             )
     changes = 100 * (np.array(after) - before)
