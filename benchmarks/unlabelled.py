@@ -145,7 +145,7 @@ def _row(
             some = np.random.default_rng(seed).permutation(len(unlabelled))
             count = min(round(len(some) * options.share), len(foreign.samples))
             unlabelled = unlabelled[some[count:]]
-            if mixed:
+            if not taken_away:
                 drawn_ones = np.random.default_rng(seed).permutation(len(foreign.samples))[:count]
                 unlabelled = np.concatenate([unlabelled, foreign.rows(taps, np.sort(drawn_ones))])
         start = time.process_time()
