@@ -21,6 +21,9 @@ _LEAST = 0.01  # of the holdout loss: the least of several is a little lower by 
 class GainCheck:
     """Looks after each epoch until a gain is likely, or the time for it is gone.
 
+    Attributes:
+        likely: whether a gain is; None before the first epoch ended.
+
     Args:
         start: the weights that training begins with, by name.
         seconds: of the training, within which a gain must show.
@@ -28,11 +31,11 @@ class GainCheck:
 
     def __init__(self, start: Weights, seconds: float) -> None:
         self._start, self._seconds = start, seconds
-        self._likely = self._looked = False
+        self.likely: bool | None = None  # before anything was looked at
 
     def look(self, run: TrainerState) -> None:
         """Evaluate weights between the start and those of the epoch that has ended."""
-        if self._likely:
+        if self.likely:
             return
         before, *after = (
             row.val_loss for row in run.state.history
@@ -40,8 +43,8 @@ class GainCheck:
         with run.averaged():
             between = losses_between(run.net, self._start, lambda: evaluate_holdout(run)[0], _SHARES)
         lowest = min([*after, *between.values()])
-        self._looked, self._likely = True, lowest < (1 - _LEAST) * before
-        if self._likely:
+        self.likely = bool(lowest < (1 - _LEAST) * before)
+        if self.likely:
             run.note(
                 translate(
                     "A gain is likely: after epoch {epoch}, weights on the way lower the holdout loss "
@@ -53,4 +56,4 @@ class GainCheck:
 
     def missing(self, run: TrainerState) -> bool:
         """Return whether the time is gone without a gain in sight."""
-        return self._looked and not self._likely and run.clock() >= self._seconds
+        return self.likely is False and run.clock() >= self._seconds

@@ -57,6 +57,7 @@ class Fitted:
         waited_share: share of the training time in which the loop waited for data.
         micro_batch: images that were in memory at once in one process.
         steps: steps done, ``seconds`` the time of the whole run, ``device`` and ``processes`` where.
+        gain_likely: whether a gain showed on the way; None where it was not looked for.
     """
 
     best_epoch: int
@@ -69,6 +70,7 @@ class Fitted:
     seconds: float
     device: str
     processes: int
+    gain_likely: bool | None = None
 
 
 def fit(
@@ -129,7 +131,7 @@ def fit(
                 gain.look(run)
 
     # ---------------------------------------------------------------- the best weights
-    return _end(run, why)
+    return _end(run, why, None if gain is None else gain.likely)
 
 
 def _finished(run: TrainerState, gain: GainCheck | None) -> str | None:
@@ -197,7 +199,7 @@ def _after_nan(run: TrainerState, error: LossNotFiniteError) -> str:
     return "nan"
 
 
-def _end(run: TrainerState, why: str) -> Fitted:
+def _end(run: TrainerState, why: str, gain_likely: bool | None) -> Fitted:
     """Write the last checkpoint, and load the best weights."""
     state = run.state
     if why == "budget" and state.epoch == 0:
@@ -227,6 +229,7 @@ def _end(run: TrainerState, why: str) -> Fitted:
         seconds=run.budget.elapsed(),
         device=run.group.device.type,
         processes=run.group.size,
+        gain_likely=gain_likely,
     )
 
 

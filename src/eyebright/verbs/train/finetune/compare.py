@@ -16,7 +16,6 @@ from eyebright.runtime.context import progress
 from eyebright.runtime.progress import SILENT
 from eyebright.task.task import task_of
 from eyebright.text.language import translate
-from eyebright.training.finetune.gain_check import NO_GAIN
 from eyebright.training.finetune.model.predictions import step_seconds
 from eyebright.training.finetune.system.cpu_speedups import cpu_speedups
 from eyebright.training.finetune.system.distributed import init_group
@@ -62,7 +61,7 @@ def against_full(last: FinetuneResult, left: float, setup: FinetuneSetup) -> str
             "({count}) is already predicted correctly.",
             count=score.correct,
         )
-    if last.fitted.stopped_because == NO_GAIN:
+    if last.fitted.gain_likely is False:
         return translate(
             "Full fine-tuning skipped: a gain is unlikely. {left:minute is|minutes are} left of the budget. "
             "A larger --size, or --views 4 with frozen features, may bring more.",
