@@ -130,7 +130,6 @@ def _row(
     taken_away: bool = False,
 ) -> None:
     before, after, forced, kept, seconds, worst = [], [], [], 0, [], []
-    mixed = foreign is not None and not taken_away
     truth = data.truth[data.test]
     for seed in range(options.seeds):
         labelled = drawn(data, labels, seed)

@@ -29,7 +29,7 @@ from eyebright.colab.drive_folder import DriveFolder
 from eyebright.colab.mirror import Mirror
 
 KILLS = 6
-EPOCHS = 30
+EPOCHS = 120
 _MOST_CHANGES = 30  # to the files on Drive, after which a machine has vanished: two or three versions
 
 
