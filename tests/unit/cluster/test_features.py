@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cluster_material import computed, extractor, rows
+from cluster_material import EndableWorkers, computed, extractor, rows
 
 from eyebright.auditing.measuring import RecordSpace
 from eyebright.cluster.choose import using
 from eyebright.cluster.cluster import Cluster
-from eyebright.cluster.local import LocalLauncher, LocalWorker
 from eyebright.data.manifest import Manifest
 from eyebright.data.read_headers import read_headers
 from eyebright.errors import ClusterError
@@ -30,25 +29,13 @@ from eyebright.training.cache.fill import LEAST_IMAGES, Cut, cut, shard_size
 pytestmark = pytest.mark.xdist_group("alone")
 
 
-class Workers(LocalLauncher):
-    """Two processes, one of which a test can end."""
-
-    def __init__(self) -> None:
-        super().__init__(2)
-        self.started: list[LocalWorker] = []
-
-    def start(self, number: int, wanted: Callable[[], bool]) -> LocalWorker:
-        self.started.append(super().start(number, wanted))
-        return self.started[-1]
+@pytest.fixture(scope="module")
+def workers() -> EndableWorkers:
+    return EndableWorkers()
 
 
 @pytest.fixture(scope="module")
-def workers() -> Workers:
-    return Workers()
-
-
-@pytest.fixture(scope="module")
-def cluster(workers: Workers) -> Iterator[Cluster]:
+def cluster(workers: EndableWorkers) -> Iterator[Cluster]:
     cluster = Cluster(workers)
     yield cluster
     cluster.close()
@@ -82,7 +69,7 @@ def shards_of(cache: Path, manifest: Manifest) -> Cut:
 
 
 def test_a_worker_that_is_killed_loses_and_doubles_nothing(
-    workers: Workers, cluster: Cluster, alone: Path, textile_manifest: Manifest, tmp_path: Path
+    workers: EndableWorkers, cluster: Cluster, alone: Path, textile_manifest: Manifest, tmp_path: Path
 ):
     class Killing:
         """Kill a worker at the first sign of progress, while the other shard is in work."""

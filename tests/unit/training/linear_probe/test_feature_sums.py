@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cluster_material import extractor
+from cluster_material import EndableWorkers, extractor
 
 from eyebright.cluster import worker
 from eyebright.cluster.base import Shard
 from eyebright.cluster.choose import using
 from eyebright.cluster.cluster import Cluster
-from eyebright.cluster.local import LocalLauncher, LocalWorker
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.errors import ClusterError
 from eyebright.runtime.atomic import write_bytes
@@ -61,25 +60,13 @@ class InThisProcess:
         pass
 
 
-class Workers(LocalLauncher):
-    """Processes, one of which a test can end."""
-
-    def __init__(self) -> None:
-        super().__init__(2)
-        self.started: list[LocalWorker] = []
-
-    def start(self, number: int, wanted: Callable[[], bool]) -> LocalWorker:
-        self.started.append(super().start(number, wanted))
-        return self.started[-1]
+@pytest.fixture(scope="module")
+def workers() -> EndableWorkers:
+    return EndableWorkers()
 
 
 @pytest.fixture(scope="module")
-def workers() -> Workers:
-    return Workers()
-
-
-@pytest.fixture(scope="module")
-def cluster(workers: Workers) -> Iterator[Cluster]:
+def cluster(workers: EndableWorkers) -> Iterator[Cluster]:
     cluster = Cluster(workers)
     yield cluster
     cluster.close()
@@ -109,7 +96,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 class Killing:
     """Kill a worker at the first sign of progress."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: EndableWorkers) -> None:
         self._workers = workers
         self.killed = False
 
@@ -150,7 +137,7 @@ def test_workers_give_the_bits_of_one_process_and_leave_nothing(
 
 
 def test_a_worker_that_is_killed_costs_nothing(
-    filled: FeatureExtractor, textile_manifest: Manifest, cluster: Cluster, workers: Workers
+    filled: FeatureExtractor, textile_manifest: Manifest, cluster: Cluster, workers: EndableWorkers
 ):
     killing = Killing(workers)
     assert summed(filled, textile_manifest, cluster, task=killing) == summed(filled, textile_manifest)
