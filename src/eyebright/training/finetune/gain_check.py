@@ -15,6 +15,8 @@ from eyebright.training.finetune.validate import evaluate_holdout
 #: Why a training ends that is not likely to gain.
 NO_GAIN = "no gain"
 _SHARES = (0.5, 0.25)  # of the way; the whole of it was evaluated already
+# While the rate still warms up, little moves: trashnet's gain showed after two epochs.
+_FEWEST_EPOCHS = 3
 _LEAST = 0.01  # of the holdout loss: the least of several is a little lower by chance alone
 
 
@@ -26,7 +28,7 @@ class GainCheck:
 
     Args:
         start: the weights that training begins with, by name.
-        seconds: of the training, within which a gain must show.
+        seconds: of the training, within which a gain must show; three epochs are always given.
     """
 
     def __init__(self, start: Weights, seconds: float) -> None:
@@ -55,5 +57,5 @@ class GainCheck:
             )
 
     def missing(self, run: TrainerState) -> bool:
-        """Return whether the time is gone without a gain in sight."""
-        return self.likely is False and run.clock() >= self._seconds
+        """Return whether the time and the first epochs are gone without a gain in sight."""
+        return self.likely is False and run.state.epoch >= _FEWEST_EPOCHS and run.clock() >= self._seconds

@@ -120,8 +120,8 @@ def stopped(why: str) -> str:
         "epochs": translate("All epochs were completed."),
         "patience": translate("Training stopped early: the holdout loss no longer improved."),
         "no gain": translate(
-            "Training stopped early: no weights on the way lowered the holdout loss by 1 % within the first "
-            "15 % of the time, so a gain is unlikely."
+            "Training stopped early: no weights on the way lowered the holdout loss by 1 % within three "
+            "epochs and the first 15 % of the time, so a gain is unlikely."
         ),
         "budget": translate("The time budget was used up."),
         "asked": translate("Training stopped because on_epoch returned True."),

@@ -192,7 +192,7 @@ def test_a_training_that_is_not_likely_to_gain_gives_its_time_back(
     trained, fitted = train(textile, tmp_path, recipe, net, textile_data, gain=check)
     assert fitted.stopped_because == why
     assert fitted.gain_likely == (lr > 0)
-    assert len(fitted.history) == (2 if lr == 0 else 7)
+    assert len(fitted.history) == (4 if lr == 0 else 7)
     assert any("A gain is likely" in note for note in fitted.notes) == (lr > 0)
     best = read(tmp_path / "checkpoints" / BEST)
     assert weights_equal(best.tensors, trained.state_dict())
