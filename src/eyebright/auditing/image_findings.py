@@ -55,9 +55,9 @@ def outlier_findings(subject: AuditSubject) -> Iterator[Finding]:
     """Yield images unlike all others, one of each set of copies."""
     first = subject.distinct
     if len(first) >= FEWEST_IMAGES:
-        score_of = outliers(subject.material.rows[first], subject.seed)
-        for number in np.flatnonzero(score_of).tolist():
-            yield Finding("outlier", subject.paths(first[[number]]), {}, float(score_of[number]))
+        scores = outliers(subject.material.rows[first], subject.seed)
+        for number in np.flatnonzero(scores).tolist():
+            yield Finding("outlier", subject.paths(first[[number]]), {}, float(scores[number]))
 
 
 def marks_of(subject: AuditSubject) -> list[Watermark]:

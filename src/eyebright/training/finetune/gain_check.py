@@ -39,9 +39,8 @@ class GainCheck:
         """Evaluate weights between the start and those of the epoch that has ended."""
         if self.likely:
             return
-        before, *after = (
-            row.val_loss for row in run.state.history
-        )  # all of them: a run may have been resumed
+        # Those of all epochs: a run may have been resumed.
+        before, *after = (row.val_loss for row in run.state.history)
         with run.averaged():
             between = losses_between(run.net, self._start, lambda: evaluate_holdout(run)[0], _SHARES)
         lowest = min([*after, *between.values()])

@@ -109,15 +109,7 @@ class TrainerState(UnderWay):
         recipe: Recipe,
         record: TrainingRecord,
     ) -> None:
-        super().__init__(
-            net=stepper.net,
-            optimizer=stepper.optimizer,
-            group=stepper.group,
-            directory=record.directory,
-            fingerprint=record.fingerprint,
-            budget_seconds=recipe.budget_seconds,
-            save_seconds=recipe.save_seconds,
-        )
+        super().__init__(stepper, recipe, record)
         self.stepper, self.net = stepper, stepper.net
         self.data, self.recipe = data, recipe
         self.on_epoch = record.on_epoch

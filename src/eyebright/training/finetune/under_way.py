@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,40 +21,66 @@ from eyebright.training.finetune.system.distributed import ProcessGroup
 from eyebright.types import Json, JsonObject, StoredJson
 
 
+class Stepper(Protocol):
+    """What moves the weights."""
+
+    @property
+    def net(self) -> nn.Module:
+        """Return what learns."""
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Return the optimiser of its weights."""
+
+    @property
+    def group(self) -> ProcessGroup:
+        """Return the processes that share a step."""
+
+
+class Spans(Protocol):
+    """The times of a recipe."""
+
+    @property
+    def budget_seconds(self) -> float | None:
+        """Return the seconds within which training ends; None for no limit."""
+
+    @property
+    def save_seconds(self) -> float:
+        """Return the seconds between checkpoints."""
+
+
+class Record(Protocol):
+    """Where a training is kept."""
+
+    @property
+    def directory(self) -> Path:
+        """Return the folder that gets ``checkpoints/``."""
+
+    @property
+    def fingerprint(self) -> Mapping[str, Json]:
+        """Return what the data are, by name; a training is resumed with the same only."""
+
+
 class UnderWay(ABC):
     """A training under way: its notes, its clock and its checkpoints.
 
     Args:
-        net: what learns.
-        optimizer: of its weights.
-        group: the processes that share a step.
-        directory: gets ``checkpoints/``.
-        fingerprint: what the data are, by name; a training is resumed with the same only.
-        budget_seconds: within which it ends; None for no limit.
-        save_seconds: between checkpoints.
+        stepper: moves the weights.
+        recipe: how long it lasts.
+        record: where it is kept.
     """
 
     state: TrainingState
 
-    def __init__(
-        self,
-        *,
-        net: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        group: ProcessGroup,
-        directory: Path,
-        fingerprint: Mapping[str, Json],
-        budget_seconds: float | None,
-        save_seconds: float,
-    ) -> None:
-        self.group = group
-        self.directory, self.folder = directory, directory / "checkpoints"
+    def __init__(self, stepper: Stepper, recipe: Spans, record: Record) -> None:
+        self.group = stepper.group
+        self.directory, self.folder = record.directory, record.directory / "checkpoints"
         self.notes: list[str] = []
-        self.budget = Budget(budget_seconds)
-        self._net, self._optimizer = net, optimizer
-        self._fingerprint = dict(fingerprint)
-        self._spacing = Spacing(save_seconds)
-        self._limited, self._last = budget_seconds is not None, 0.0
+        self.budget = Budget(recipe.budget_seconds)
+        self._net, self._optimizer = stepper.net, stepper.optimizer
+        self._fingerprint = dict(record.fingerprint)
+        self._spacing = Spacing(recipe.save_seconds)
+        self._limited, self._last = recipe.budget_seconds is not None, 0.0
 
     def note(self, text: str) -> None:
         """Say a sentence, and keep it for the report."""

@@ -60,15 +60,7 @@ class Pretraining(UnderWay):
     def __init__(
         self, stepper: PretrainStep, recipe: PretrainRecipe, record: PretrainRecord, count: int
     ) -> None:
-        super().__init__(
-            net=stepper.net,
-            optimizer=stepper.optimizer,
-            group=stepper.group,
-            directory=record.directory,
-            fingerprint=record.fingerprint,
-            budget_seconds=recipe.budget_seconds,
-            save_seconds=recipe.save_seconds,
-        )
+        super().__init__(stepper, recipe, record)
         self.stepper, self.net = stepper, stepper.net
         self.recipe, self.count = recipe, count
         self.state = PretrainState(micro_batch=recipe.micro_batch or 0)
