@@ -158,7 +158,7 @@ def sentence(finding: Finding) -> str:
         case "odd_size":
             return translate("{width} × {height} px", width=evidence["width"], height=evidence["height"])
         case "broken":
-            return str(evidence["reason"])
+            return ""  # the reason stands in place of the picture, in the reader's language
         case "border":
             sides = " · ".join(_share(evidence[side]) for side in ("top", "bottom", "left", "right"))
             return translate("above · below · left · right: {sides}", sides=sides)
