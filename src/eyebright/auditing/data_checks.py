@@ -139,8 +139,8 @@ def group_counts(manifest: Manifest) -> GroupCounts | None:
     """Return how many groups there are; None where images have none."""
     splits: dict[str, set[Split]] = defaultdict(set)
     for sample in manifest.samples:
-        if sample.group:
-            splits[sample.group].add(sample.split)
+        if sample.subject:
+            splits[sample.subject].add(sample.split)
     if not splits:
         return None
     counts = {part: sum(part in some for some in splits.values()) for part in SPLITS}

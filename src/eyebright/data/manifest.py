@@ -23,6 +23,8 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 FOLDS: Split = "folds"
 #: What separates the labels of a multi-label image; no label contains a semicolon.
 JOINT = "; "
+#: How the groups begin that an audit proposes for near duplicates, which are no patients or lots.
+COPIES = "copies-"
 
 
 def joined(labels: Iterable[str]) -> str:
@@ -75,6 +77,11 @@ class Sample:
     def identity(self) -> str:
         """Return what copies have in common: they are one image, whatever metadata their files hold."""
         return self.content or self.sha
+
+    @property
+    def subject(self) -> str:
+        """Return the patient, lot or product that the image is of; empty where none is known."""
+        return "" if self.group.startswith(COPIES) else self.group
 
     @property
     def together(self) -> str:

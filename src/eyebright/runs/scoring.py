@@ -133,7 +133,7 @@ class Predictions:
         """Return how the groups (patients, lots) of one split are found; None where images have none."""
         places = self.of(split)
         groups = self.groups(places)
-        if groups is None or not any(self.samples[i].group for i in places):
+        if groups is None or not any(self.samples[i].subject for i in places):
             return None
         task, truth = self.task, self.truth[places]
         means = group_means(groups, self.probabilities[places])
