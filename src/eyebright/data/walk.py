@@ -104,7 +104,7 @@ def require_folder(folder: Path) -> Path:
             "The data must be a folder. {path} is a file. Give a folder with one subfolder for each class.",
             path=folder,
         )
-    raise NotFoundError("The data folder must exist. {path} does not. Check the path.", path=folder)
+    raise NotFoundError("The data must exist. {path} does not. Check the path.", path=folder)
 
 
 def list_images(folder: Path, seen: set[Identity]) -> FolderListing:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eyebright.data.table.delimited import DataTable
 from eyebright.errors import DataError
+from eyebright.text.format import listed
 
 
 def cell_text(value: object) -> str:
@@ -48,7 +49,7 @@ def table_of(
             "A table must have at least two columns and one row. {path} has the columns {columns} and "
             "{count:row|rows}. Correct it.",
             path=source,
-            columns=", ".join(columns) or "-",
+            columns=listed(list(columns)) or "-",
             count=count,
         )
     rows = list(zip(*columns.values(), strict=True))
