@@ -23,6 +23,7 @@ from eyebright.few_labels.unlabelled import UnlabelledOutcome
 from eyebright.report.anomaly.outcome import AnomalyOutcome
 from eyebright.report.metrics_content import MetricsContent
 from eyebright.report.update_content import UpdateOutcome
+from eyebright.runtime.compact.rows import kept, values
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import FloatArray, Interval, JsonObject, Split
@@ -248,9 +249,9 @@ class ReportContent:
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def evaluated(self) -> list[PredictionRow]:
+    def evaluated(self) -> Sequence[PredictionRow]:
         """Return the rows of the evaluated split."""
-        return [row for row in self.rows if row.split == self.metrics.split]
+        return kept(self.rows, (split == self.metrics.split for split in values(self.rows, "split")))
 
     @property
     def majority(self) -> Majority:
