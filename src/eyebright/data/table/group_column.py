@@ -22,7 +22,7 @@ _LIKE_A_GROUP = re.compile(
 )
 
 
-def find_group_column(table: DataTable, columns: Mapping[str, list[str]], chosen: Columns) -> str | None:
+def find_group_column(table: DataTable, columns: Mapping[str, Sequence[str]], chosen: Columns) -> str | None:
     """Return the column that says which images belong together, where that is certain.
 
     Raises:

@@ -106,6 +106,38 @@ class CompactRows(Sequence[Row], Generic[Row]):
 
 
 @dataclass(frozen=True, eq=False)
+class CompactValues(Sequence[Made], Generic[Made]):
+    """Many values as a column.
+
+    Attributes:
+        column: the values.
+        length: how many there are.
+    """
+
+    column: Column
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    @overload
+    def __getitem__(self, place: int) -> Made: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Made]: ...
+
+    def __getitem__(self, place: int | slice) -> Made | Sequence[Made]:
+        if isinstance(place, slice):
+            return self.column.get(place)
+        at = range(self.length)[place]
+        return cast("Made", self.column.get(slice(at, at + 1))[0])
+
+    def __iter__(self) -> Iterator[Made]:
+        for start in range(0, self.length, _BLOCK):
+            yield from self.column.get(slice(start, min(start + _BLOCK, self.length)))
+
+
+@dataclass(frozen=True, eq=False)
 class Mapped(Sequence[Made], Generic[Made]):
     """What a function makes of rows, when it is asked for.
 
@@ -166,6 +198,20 @@ def from_columns(kind: type[Row], blocks: Iterable[dict[str, list[Any]]]) -> Seq
         if count > FEW:
             return _built(chain(first, waiting), kind)
     return tuple(row for block in first for row in map(kind, *block.values()))
+
+
+def compact_values(some: Iterable[Made]) -> Sequence[Made]:
+    """Return values in little memory; an iterator of many is never whole in memory."""
+    waiting = iter(some)
+    block = list(islice(waiting, FEW + 1))
+    if len(block) <= FEW:
+        return block
+    builder, length = ColumnBuilder(), 0
+    while block:
+        builder.add(block)
+        length += len(block)
+        block = list(islice(waiting, _BLOCK))
+    return CompactValues(builder.column(), length)
 
 
 def changed(rows: Sequence[Row], new: Iterable[Row]) -> Sequence[Row]:
