@@ -184,6 +184,7 @@ class ReportContent:
         tunable: whether the backbone is still as it came, so that fine-tuning may help.
         licence: of the weights; empty where it is not known.
         random_weights: whether the backbone started without having learned anything.
+        for_timm: whether the backbone's weights lie beside the model, as timm loads them.
         parity: the sealed model's parity check.
         operating_curves: operating points with their curves.
         contested: evaluated images that reach the thresholds of several classes.
@@ -226,6 +227,7 @@ class ReportContent:
     tunable: bool = False
     licence: str = ""
     random_weights: bool = False
+    for_timm: bool = False
     baseline: BaselineComparison | None = None
     parity: Parity | None = None
     operating_curves: Sequence[OperatingCurve] = ()
