@@ -4,7 +4,7 @@ python benchmarks/serving.py rate RUN IMAGES --peer fastapi=PYTHON --peer litser
 python benchmarks/serving.py load RUN IMAGES      70 % of its rate, and three times its rate
 python benchmarks/serving.py http RUN IMAGES      what a request costs besides its model, answered and refused
 python benchmarks/serving.py attack RUN IMAGES    a body of 1 GB, and 10,000 hostile bodies
-python benchmarks/serving.py soak RUN IMAGES --seconds 3600
+python benchmarks/serving.py soak RUN IMAGES --seconds 3600 [--per-second 5]
 python benchmarks/serving.py schema RUN --schemathesis PROGRAM
 
 RUN is a finished run, IMAGES a folder of JPEGs. PYTHON is an interpreter with onnxruntime, Pillow and the
@@ -241,11 +241,19 @@ async def send_hostile(port: int, requests: Iterator[tuple[str, str, bytes]]) ->
 
 
 def soak(args: argparse.Namespace, images: Sequence[bytes]) -> None:
-    """Memory and errors of a long load at 16 connections."""
+    """Memory and errors of a long load: at 16 connections, or of so many requests a second."""
     with service(args.run, "--deadline", "10s") as (pid, port):
         parts, counts = 10, Counter[int]()
+        asyncio.run(closed_loop(port, "/predict", images, 2, 2))
+        print(f"after the first 2 s: {memory_mb(pid):.1f} MB", flush=True)
         for part in range(parts):
-            counts += asyncio.run(closed_loop(port, "/predict", images, 16, args.seconds / parts)).counts
+            seconds = args.seconds / parts
+            loop = (
+                open_loop(port, "/predict", images, args.per_second, seconds, seed=part)
+                if args.per_second
+                else closed_loop(port, "/predict", images, 16, seconds)
+            )
+            counts += asyncio.run(loop).counts
             print(f"{part + 1:2}/{parts}: {memory_mb(pid):.1f} MB, {dict(counts)}", flush=True)
 
 
@@ -272,6 +280,9 @@ def main() -> None:
     parser.add_argument("images", type=Path, nargs="?")
     parser.add_argument("--peer", action="append", default=[])
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument(
+        "--per-second", type=float, default=0.0, help="requests of a soak (default: as many as go)"
+    )
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--schemathesis", default="schemathesis")

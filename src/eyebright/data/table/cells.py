@@ -10,6 +10,7 @@ from pathlib import Path
 from eyebright.data.table.delimited import ColumnRows, DataTable
 from eyebright.errors import DataError
 from eyebright.runtime.compact.rows import compact_values
+from eyebright.text.format import listed
 
 
 def cell_text(value: object) -> str:
@@ -57,7 +58,7 @@ def table_of(
             "A table must have at least two columns and one row. {path} has the columns {columns} and "
             "{count:row|rows}. Correct it.",
             path=source,
-            columns=", ".join(columns) or "-",
+            columns=listed(list(columns)) or "-",
             count=count,
         )
     rows = ColumnRows(list(columns.values()))

@@ -18,6 +18,7 @@ from eyebright.data.table.weights import find_weight_column, may_weigh, read_wei
 from eyebright.data.texts import text_of, unreadable
 from eyebright.errors import DataError, nearest
 from eyebright.runtime.compact.rows import compact
+from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
 
 _PATH = (
@@ -105,7 +106,7 @@ def find_meaning(table: DataTable, *, multilabel: bool = False, chosen: Columns 
             "{path} must have a column named path with the image paths. Its columns are: {columns}. "
             "Name that column with --path, or rename it.",
             path=table.source,
-            columns=", ".join(columns),
+            columns=listed(list(columns)),
         )
     texts = [columns[name] for name in given.get("text", ())]
     taken: dict[str, str] = {"path": path_column} | {
@@ -277,7 +278,7 @@ def _on_ignored(
     """Return notes on columns that were not used, and on those that may name groups."""
     if not ignored:
         return []
-    notes = [Skipped(table.source.name, "Ignored columns: {names}.", {"names": ", ".join(ignored)})]
+    notes = [Skipped(table.source.name, "Ignored columns: {names}.", {"names": listed(ignored)})]
     if weights := [name for name in ignored if may_weigh(name)]:
         reason = (
             "Column {name} was not taken for weights of the images in training, because other columns speak "
@@ -290,7 +291,7 @@ def _on_ignored(
             "Images with the same {names} may belong together. If they do, name that column with --group: "
             "else they stand in several splits, and the model is measured on what it has learned."
         )
-        notes.append(Skipped(table.source.name, reason, {"names": ", ".join(alike)}))
+        notes.append(Skipped(table.source.name, reason, {"names": listed(alike)}))
     return notes
 
 

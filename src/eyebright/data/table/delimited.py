@@ -14,6 +14,7 @@ from typing import overload
 
 from eyebright.data.storage.places import read_bytes, status
 from eyebright.errors import DataError, NotFoundError
+from eyebright.text.format import listed
 
 _DELIMITERS = (",", ";", "\t", "|")
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -103,7 +104,7 @@ def read_delimited(path: Path) -> DataTable:
             "tabs or bars, and rows below it. {path} has the columns {columns} and {count:row|rows}. "
             "Correct the table.",
             path=path,
-            columns=", ".join(best.header) or "-",
+            columns=listed(best.header) or "-",
             count=len(best.rows),
         )
     if (place := _uneven(best)) is not None:
@@ -148,10 +149,16 @@ def _text(path: Path) -> str:
         text = data[len(mark) :].decode(encoding)
     except FileNotFoundError:
         raise NotFoundError("The table must exist. {path} does not. Check the path.", path=path) from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            "A table must be text in UTF-8, or in UTF-16 with a byte order mark. Line {line} of {path} is in "
+            "another encoding. Save it as UTF-8 (in Excel: CSV UTF-8).",
+            line=data[len(mark) :][: error.start].decode(encoding).count("\n") + 1,
+            path=path,
+        ) from None
     except (OSError, ValueError) as error:
         raise DataError(
-            "A table must be text in UTF-8, or in UTF-16 with a byte order mark. {path}: {reason}. Save it "
-            "as UTF-8 (in Excel: CSV UTF-8).",
+            "A table must be readable. {path} is not ({reason}). Write it again, or check its permissions.",
             path=path,
             reason=getattr(error, "strerror", None) or error,
         ) from None

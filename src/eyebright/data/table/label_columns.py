@@ -11,6 +11,7 @@ from eyebright.data.manifest import joined
 from eyebright.data.table.delimited import DataTable
 from eyebright.data.table.lists import Evidence, LabelLists, find_lists
 from eyebright.errors import DataError
+from eyebright.text.format import listed
 from eyebright.text.language import translate
 from eyebright.types import Skipped
 
@@ -96,7 +97,7 @@ def _same_classes(table: DataTable, named: Sequence[str], columns: Mapping[str, 
             "One column must hold the label. {path} has several that could, and they differ: {columns}. "
             "Name the right one with --label.",
             path=table.source,
-            columns=", ".join(named),
+            columns=listed(named),
         )
     with_text = [name for name in named if not all(cell.isdecimal() for cell in columns[name])]
     return (with_text or list(named))[0]
@@ -105,8 +106,8 @@ def _same_classes(table: DataTable, named: Sequence[str], columns: Mapping[str, 
 def _from_names(table: DataTable, name: str, cells: Sequence[str], *, sure: bool = False) -> Labels:
     """Return the classes in a column with one name in each cell, which is never parted."""
     found = find_lists(cells)
-    listed = found.evidence is not Evidence.NONE and found.separator != " "
-    if listed and (found.separator == "[]" or not (sure or is_label_name(name))):
+    in_lists = found.evidence is not Evidence.NONE and found.separator != " "
+    if in_lists and (found.separator == "[]" or not (sure or is_label_name(name))):
         raise DataError(
             "A column of classes must have one bare name in each cell. {path} has {example} in "
             "column {name}. If such cells are lists of labels, name the column labels; if they are "
@@ -116,7 +117,7 @@ def _from_names(table: DataTable, name: str, cells: Sequence[str], *, sure: bool
             name=name,
         )
     notes = _on_absent(table, cells)
-    if listed:
+    if in_lists:
         reason = (
             "Each cell of column {name} was read as one class, {example} too. If such cells are lists of "
             "labels, name the column labels."
@@ -183,7 +184,7 @@ def _from_flags(
             "Every image has exactly one 1 in the columns {names}, so they were read as one class for each "
             "image. Where images may have several labels or none, list such images too."
         )
-        note = Skipped(table.source.name, reason, {"names": ", ".join(flags)})
+        note = Skipped(table.source.name, reason, {"names": listed(list(flags))})
         return Labels([labels[0] for labels in lists], None, tuple(flags), (note,))
     return Labels([joined(labels) for labels in lists], tuple(sorted(flags)), tuple(flags))
 
