@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from metrics_schema import violations
+from serving import client_of, service_of
 from tracked import scalars
 
 from eyebright.data.decode import decode
@@ -17,6 +19,7 @@ from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import DataError
 from eyebright.runs.run import Run
 from eyebright.sealed.model import SealedModel
+from eyebright.serving.served_model import ServedModel
 from eyebright.verbs.evaluate.evaluate import evaluate
 from eyebright.verbs.evaluate.options import EvaluateConfig
 from eyebright.verbs.explain.explain import explain
@@ -98,6 +101,22 @@ def test_predictions_and_maps_come_from_the_file(run: Run, fabric: Path, tmp_pat
     found = explain(ExplainConfig(model=run.directory, images=[image], out=tmp_path / "maps"))
     assert found.images[0].picture.is_file()
     assert found.images[0].heat.shape == (SIZE, SIZE)
+    config = PredictConfig(model=run.directory, images=[image], log=tmp_path / "log")
+    [logged] = predict(config)
+    assert logged.anomaly_score == pytest.approx(prediction.anomaly_score)
+
+
+def test_a_service_answers_with_the_score(run: Run, fabric: Path):
+    image = next((fabric / "test" / "global").iterdir())
+    expected = SealedModel(run.model).predict(image)
+    with client_of(service_of(ServedModel(run.directory))) as client:
+        [found] = client.post("/predict", content=image.read_bytes()).json()["predictions"]
+        tensor = {"name": "encoded_images", "datatype": "BYTES", "shape": [1]}
+        tensor["data"] = [base64.b64encode(image.read_bytes()).decode()]
+        answer = client.post("/v2/models/textile/infer", json={"inputs": [tensor]}).json()
+    assert found["anomaly_score"] == pytest.approx(expected.anomaly_score, abs=1e-3)
+    [score] = [output for output in answer["outputs"] if output["name"] == "anomaly_score"]
+    assert score["data"] == pytest.approx([expected.anomaly_score], abs=1e-3)
 
 
 def test_evaluation_takes_kinds_of_defects(run: Run, fabric: Path, tmp_path: Path):

@@ -64,7 +64,7 @@ def spoil(data: Path, kind: str) -> Path:
         ("no classes", "Images must be in one folder per class."),
         ("case", "Cat and cat do not. Merge the two classes, or rename one."),
         ("a file", "is none of them. Convert it, or give the folder."),
-        ("missing", "The data folder must exist."),
+        ("missing", "The data must exist."),
         ("all damaged", "Training images must be readable. All of them (30)"),
     ],
 )

@@ -62,7 +62,7 @@ def test_everything_learns(data: Path, tmp_path: Path) -> None:
 
 def test_auto_keeps_the_better_and_shows_the_comparison(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "auto"
-    words = ("--finetune", "auto", "--budget", "90s", "--epochs", "2", "--out", run)
+    words = ("--finetune", "auto", "--budget", "15m", "--epochs", "2", "--out", run)
     finished(data, *words, *SMALL)
     figures = metrics(run)
     assert _agrees(figures)
@@ -93,6 +93,17 @@ def test_a_budget_too_short_for_an_epoch_still_ends_with_a_model(data: Path, tmp
     assert sentence in done.stderr
     assert sentence in (run / "report.html").read_text(encoding="utf-8")
     assert {p.name for p in run.iterdir()} == FINETUNED_FILES
+    _told_by_the_sealed_model(run, data)
+
+
+def test_auto_gives_back_a_budget_in_which_nothing_can_be_learned(data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    done = finished(data, "--finetune", "auto", "--budget", "1s", *SMALL, "--out", run)
+    sentence = "Fine-tuning skipped: it would take"
+    assert sentence in done.stderr
+    assert sentence in (run / "report.html").read_text(encoding="utf-8")
+    assert {p.name for p in run.iterdir()} == RUN_FILES
+    assert set(metrics(run)["candidates"]["finetuning"]) == {"off"}
     _told_by_the_sealed_model(run, data)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -24,6 +26,9 @@ from eyebright.runtime.context import progress
 from eyebright.text.language import translate
 from eyebright.text.table import printable, table
 from eyebright.types import Split
+
+#: Columns of one meaning that are printed; the rest is counted.
+_MOST_SHOWN = 10
 
 
 def scan(
@@ -143,10 +148,24 @@ def _listed(source: Source, columns: Columns, multilabel: bool) -> ListedImages:
     """Read a list, and say what its columns were taken for."""
     listed = source.read(columns, multilabel)
     if roles := listed.table.roles:
-        rows = [[f"  {printable(name)}", _in_words(role)] for name, role in roles]
         head = translate("Columns of {path}:", path=source.name)
-        progress().say(f"{head}\n{table(rows)}")
+        progress().say(f"{head}\n{table(_role_rows(roles))}")
     return listed
+
+
+def _role_rows(roles: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """Return a row for each column and what it was taken for; of very many alike, how many more there are."""
+    counts: Counter[str] = Counter()
+    rows = []
+    for name, role in roles:
+        counts[role] += 1
+        if counts[role] <= _MOST_SHOWN:
+            rows.append([f"  {printable(name)}", _in_words(role)])
+    for role, count in counts.items():
+        if (more := count - _MOST_SHOWN) > 0:
+            words = translate("{count:more column|more columns}", count=more)
+            rows.append([f"  {words}", _in_words(role)])
+    return rows
 
 
 def _in_words(role: str) -> str:

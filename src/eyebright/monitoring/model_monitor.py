@@ -96,4 +96,5 @@ class ModelMonitor:
         else:
             self.observe(probabilities, scores, whole=False)
         score = None if scores is None else float(scores[0])
-        return self._model.prediction(probabilities[0], name, top, score)
+        anomaly = None if features is None else self._model.anomaly_score(features)
+        return self._model.prediction(probabilities[0], name, top, score, anomaly)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -262,6 +261,21 @@ class SealedModel:
         probabilities, answers, *score = self._run(outputs, images, texts)
         return probabilities, score[0] if score else None, np.asarray(answers, np.int64)
 
+    def predict_anomaly_scores(self, images: UInt8Array) -> tuple[FloatArray, FloatArray]:
+        """Return probabilities (B, 2) and scores (B,), 1 at the limit, of RGB images (B, H, W, 3).
+
+        Only a file that learned from good images alone gives scores; see :attr:`has_anomaly_map`.
+        """
+        probabilities, scores = self._run([OUTPUT, ANOMALY_SCORE], images)
+        return probabilities, scores
+
+    def anomaly_score(self, features: FloatArray) -> float | None:
+        """Return the score of an image's features (1, D); None if the file gives none."""
+        split = self.split_model
+        if not self.has_anomaly_map or split is None:
+            return None
+        return float(split.anomaly_scores(features)[0])
+
     def anomalies(self, images: UInt8Array) -> tuple[FloatArray, FloatArray]:
         """Return scores (B,), 1 at the limit, and maps (B, S, S) of RGB images (B, H, W, 3).
 
@@ -316,8 +330,8 @@ class SealedModel:
         pixels = decode(image, min_side=self.size, white_level=self.white_level)
         name = os.fspath(image) if isinstance(image, str | os.PathLike) else None
         if self.has_anomaly_map:
-            probabilities, [anomaly] = self._run([OUTPUT, ANOMALY_SCORE], pixels[None])
-            return replace(self.prediction(probabilities[0], name, top), anomaly_score=float(anomaly))
+            probabilities, [anomaly] = self.predict_anomaly_scores(pixels[None])
+            return self.prediction(probabilities[0], name, top, anomaly=float(anomaly))
         probabilities, scores = self.predict_batch(pixels[None], [text])
         return self.prediction(probabilities[0], name, top, None if scores is None else float(scores[0]))
 
@@ -326,7 +340,12 @@ class SealedModel:
         return self.prediction(self.text_probabilities([text])[0], None, top)
 
     def prediction(
-        self, probabilities: FloatArray, path: str | None, top: int | None = None, score: float | None = None
+        self,
+        probabilities: FloatArray,
+        path: str | None,
+        top: int | None = None,
+        score: float | None = None,
+        anomaly: float | None = None,
     ) -> Prediction:
         """Sort probabilities (K,) with their labels; the class by operating points or costs comes first.
 
@@ -335,6 +354,7 @@ class SealedModel:
             path: of the image.
             top: how many classes; None for all.
             score: the OOD score, if the file gives one.
+            anomaly: the anomaly score, if the file gives one.
         """
         order = np.argsort(-probabilities, kind="stable")
         predicted = self.decisions.predict(probabilities[None])
@@ -354,6 +374,7 @@ class SealedModel:
             unknown_score=score,
             unknown=bool(self.decisions.unknown(np.array([score], np.float32))[0]) if tells else None,
             set=None if self.set_rule is None else self._set(self.set_rule, probabilities),
+            anomaly_score=anomaly,
         )
 
     def _set(self, rule: SetRule, probabilities: FloatArray) -> tuple[str, ...]:

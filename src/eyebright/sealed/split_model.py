@@ -19,7 +19,7 @@ from onnx import TensorProto, helper
 from eyebright.onnx_graph.edit import extracted
 from eyebright.runtime.onnx_session import open_session, run
 from eyebright.runtime.telemetry import load_onnxruntime
-from eyebright.sealed.graph import INPUT, OUTPUT, TEXTS, TOKENS, UNKNOWN
+from eyebright.sealed.graph import ANOMALY_SCORE, INPUT, OUTPUT, TEXTS, TOKENS, UNKNOWN
 from eyebright.sealed.subgraphs import FEATURES
 from eyebright.sealed.text_tensor import TextInputs, plain_texts
 from eyebright.types import FloatArray, UInt8Array
@@ -33,7 +33,7 @@ class SplitModel:
         back: serialized graph `features`, and where the file reads them `texts`, → `probabilities` float32
             (B, K) and, where the file has it, `unknown_score` (B,).
         width: D.
-        outputs: of the second graph.
+        outputs: of the second graph that :meth:`predict` reads.
         text_inputs: makes the inputs of texts.
     """
 
@@ -80,6 +80,10 @@ class SplitModel:
         probabilities, *score = run(self._back_session, self._outputs, given)
         return probabilities, score[0] if score else None
 
+    def anomaly_scores(self, features: FloatArray) -> FloatArray:
+        """Return anomaly scores (B,), 1 at the limit, of features (B, D), by a file that gives them."""
+        return run(self._back_session, [ANOMALY_SCORE], {FEATURES: features})[0]
+
     @cached_property
     def _front_session(self) -> Any:
         return open_session(self.front)
@@ -97,9 +101,13 @@ def split_at_features(model: onnx.ModelProto, text_inputs: TextInputs = plain_te
         return None
     width = found.type.tensor_type.shape.dim[1].dim_value
     found.CopyFrom(helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["B", width]))
-    outputs = [OUTPUT, *({UNKNOWN} & {output.name for output in model.graph.output})]
+    given = {output.name for output in model.graph.output}
+    outputs = [OUTPUT, *({UNKNOWN} & given)]
     texts = [given.name for given in model.graph.input if given.name in (TEXTS, *TOKENS)]
-    front, back = extracted(whole, [INPUT], [FEATURES]), extracted(whole, [FEATURES, *texts], outputs)
+    front, back = (
+        extracted(whole, [INPUT], [FEATURES]),
+        extracted(whole, [FEATURES, *texts], [*outputs, *({ANOMALY_SCORE} & given)]),
+    )
     if not width or _needs_more(back):
         return None
     return SplitModel(

@@ -21,6 +21,7 @@ class PredictionOut(BaseModel):
     image is unlike the training images, so look at `unknown` first. Of a multi-label model it is the
     predicted labels as one text, and `labels` lists them. `set` holds the true class as often as `coverage`
     of the model promises, null without prediction sets; `unknown_score` is null of a model that has none.
+    `anomaly_score` is given by a model of good images alone: 1 is its limit.
     """
 
     answer: str
@@ -30,6 +31,7 @@ class PredictionOut(BaseModel):
     set: list[str] | None
     unknown: bool
     unknown_score: float | None
+    anomaly_score: float | None = None
 
 
 class ModelOut(BaseModel):
@@ -50,7 +52,7 @@ class PredictionsOut(BaseModel):
 def prediction_json(prediction: Prediction) -> JsonObject:
     """Return the content of :class:`PredictionOut`."""
     pairs = zip(prediction.labels, prediction.probabilities, strict=True)
-    score = prediction.unknown_score
+    score, anomaly = prediction.unknown_score, prediction.anomaly_score
     return {
         "answer": prediction.label,
         **({} if prediction.named is None else {"labels": list(prediction.named)}),
@@ -59,6 +61,7 @@ def prediction_json(prediction: Prediction) -> JsonObject:
         "set": None if prediction.set is None else list(prediction.set),
         "unknown": bool(prediction.unknown),
         "unknown_score": None if score is None else round(score, _DIGITS),
+        **({} if anomaly is None else {"anomaly_score": round(anomaly, _DIGITS)}),
     }
 
 

@@ -32,12 +32,14 @@ class Answered:
         score: the OOD score; None of a model that gives none.
         features: (D,); None of a model that cannot be split at its features.
         pixels: of the image as it was decoded, (H, W, 3).
+        anomaly_score: 1 at the limit; None of a model of several classes.
     """
 
     probabilities: FloatArray
     score: float | None
     features: FloatArray | None
     pixels: UInt8Array
+    anomaly_score: float | None = None
 
 
 class Predictor(Protocol):
@@ -67,6 +69,9 @@ class SealedPredictor:
     def answer(self, image: Image.Image, text: str = "") -> Answered:
         """Return what the sealed file gives for a decoded image and its text."""
         pixels = np.asarray(image)
+        if self._model.has_anomaly_map:
+            probabilities, [anomaly] = self._model.predict_anomaly_scores(pixels[None])
+            return Answered(probabilities[0], None, None, pixels, float(anomaly))
         probabilities, scores = self._model.predict_batch(pixels[None], [text])
         return Answered(probabilities[0], None if scores is None else float(scores[0]), None, pixels)
 
@@ -95,7 +100,8 @@ class EnginePredictor:
         probabilities, scores = self._split.predict(features[None], texts)
         check_probabilities(probabilities, 1, len(self._model.labels))
         score = None if scores is None else float(scores[0])
-        return Answered(probabilities[0], score, features, np.asarray(image))
+        anomaly = self._model.anomaly_score(features[None])
+        return Answered(probabilities[0], score, features, np.asarray(image), anomaly)
 
 
 def opened(model: SealedModel, source: ImageLike) -> Image.Image:

@@ -131,7 +131,9 @@ class ServedModel:
         return prediction
 
     def _prediction(self, answered: Answered) -> Prediction:
-        return self.sealed.prediction(answered.probabilities, None, score=answered.score)
+        return self.sealed.prediction(
+            answered.probabilities, None, score=answered.score, anomaly=answered.anomaly_score
+        )
 
     @cached_property
     def explainer(self) -> Explainer:

@@ -10,13 +10,43 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 from eyebright.data.storage.places import read_bytes, status
 from eyebright.errors import DataError, NotFoundError
+from eyebright.text.format import listed
 
 _DELIMITERS = (",", ";", "\t", "|")
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnRows(Sequence[Sequence[str]]):
+    """The rows of a table that is known by its columns.
+
+    Attributes:
+        columns: their cells, equally many in each.
+    """
+
+    columns: Sequence[Sequence[str]]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @overload
+    def __getitem__(self, place: int) -> Sequence[str]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Sequence[str]]: ...
+
+    def __getitem__(self, place: int | slice) -> Sequence[str] | Sequence[Sequence[str]]:
+        if isinstance(place, slice):
+            return tuple(zip(*(cells[place] for cells in self.columns), strict=True))
+        return tuple(cells[place] for cells in self.columns)
+
+    def __iter__(self) -> Iterator[Sequence[str]]:
+        return zip(*self.columns, strict=True)
 
 
 @dataclass(frozen=True)
@@ -37,8 +67,10 @@ class DataTable:
     lines: Sequence[int] = field(repr=False)
     delimiter: str = ","
 
-    def column(self, index: int) -> list[str]:
+    def column(self, index: int) -> Sequence[str]:
         """Return the cells of one column."""
+        if isinstance(self.rows, ColumnRows):
+            return self.rows.columns[index]
         return [row[index] for row in self.rows]
 
     def number(self, cell: str) -> float:
@@ -72,7 +104,7 @@ def read_delimited(path: Path) -> DataTable:
             "tabs or bars, and rows below it. {path} has the columns {columns} and {count:row|rows}. "
             "Correct the table.",
             path=path,
-            columns=", ".join(best.header) or "-",
+            columns=listed(best.header) or "-",
             count=len(best.rows),
         )
     if (place := _uneven(best)) is not None:
@@ -117,10 +149,16 @@ def _text(path: Path) -> str:
         text = data[len(mark) :].decode(encoding)
     except FileNotFoundError:
         raise NotFoundError("The table must exist. {path} does not. Check the path.", path=path) from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            "A table must be text in UTF-8, or in UTF-16 with a byte order mark. Line {line} of {path} is in "
+            "another encoding. Save it as UTF-8 (in Excel: CSV UTF-8).",
+            line=data[len(mark) :][: error.start].decode(encoding).count("\n") + 1,
+            path=path,
+        ) from None
     except (OSError, ValueError) as error:
         raise DataError(
-            "A table must be text in UTF-8, or in UTF-16 with a byte order mark. {path}: {reason}. Save it "
-            "as UTF-8 (in Excel: CSV UTF-8).",
+            "A table must be readable. {path} is not ({reason}). Write it again, or check its permissions.",
             path=path,
             reason=getattr(error, "strerror", None) or error,
         ) from None

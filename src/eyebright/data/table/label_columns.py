@@ -11,6 +11,7 @@ from eyebright.data.manifest import joined
 from eyebright.data.table.delimited import DataTable
 from eyebright.data.table.lists import Evidence, LabelLists, find_lists
 from eyebright.errors import DataError
+from eyebright.text.format import listed
 from eyebright.text.language import translate
 from eyebright.types import Skipped
 
@@ -54,7 +55,7 @@ def is_label_name(name: str) -> bool:
 
 
 def find_labels(
-    table: DataTable, columns: Mapping[str, list[str]], *, multilabel: bool, chosen: Sequence[str] = ()
+    table: DataTable, columns: Mapping[str, Sequence[str]], *, multilabel: bool, chosen: Sequence[str] = ()
 ) -> Labels:
     """Return the labels in the columns of ``table`` that have no other meaning; see ``find_meaning``.
 
@@ -80,7 +81,7 @@ def find_labels(
     return _from_names(table, name, columns[name])
 
 
-def _from_chosen(table: DataTable, name: str, cells: list[str], multilabel: bool) -> Labels:
+def _from_chosen(table: DataTable, name: str, cells: Sequence[str], multilabel: bool) -> Labels:
     """Return the labels in the column that the user names: lists where the cells are evidently written so."""
     found = find_lists(cells)
     if plain_name(name) in _LISTS or (found.evidence is Evidence.CLEAR and found.separator in _SURE_LISTS):
@@ -88,7 +89,7 @@ def _from_chosen(table: DataTable, name: str, cells: list[str], multilabel: bool
     return _from_names(table, name, cells, sure=True)
 
 
-def _same_classes(table: DataTable, named: Sequence[str], columns: Mapping[str, list[str]]) -> str:
+def _same_classes(table: DataTable, named: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
     """Return the column whose classes have names, of several that tell the same classes apart."""
     rows = set(zip(*(columns[name] for name in named), strict=True))
     if any(len(rows) != len(set(columns[name])) for name in named):
@@ -96,17 +97,17 @@ def _same_classes(table: DataTable, named: Sequence[str], columns: Mapping[str, 
             "One column must hold the label. {path} has several that could, and they differ: {columns}. "
             "Name the right one with --label.",
             path=table.source,
-            columns=", ".join(named),
+            columns=listed(named),
         )
     with_text = [name for name in named if not all(cell.isdecimal() for cell in columns[name])]
     return (with_text or list(named))[0]
 
 
-def _from_names(table: DataTable, name: str, cells: list[str], *, sure: bool = False) -> Labels:
+def _from_names(table: DataTable, name: str, cells: Sequence[str], *, sure: bool = False) -> Labels:
     """Return the classes in a column with one name in each cell, which is never parted."""
     found = find_lists(cells)
-    listed = found.evidence is not Evidence.NONE and found.separator != " "
-    if listed and (found.separator == "[]" or not (sure or is_label_name(name))):
+    in_lists = found.evidence is not Evidence.NONE and found.separator != " "
+    if in_lists and (found.separator == "[]" or not (sure or is_label_name(name))):
         raise DataError(
             "A column of classes must have one bare name in each cell. {path} has {example} in "
             "column {name}. If such cells are lists of labels, name the column labels; if they are "
@@ -116,7 +117,7 @@ def _from_names(table: DataTable, name: str, cells: list[str], *, sure: bool = F
             name=name,
         )
     notes = _on_absent(table, cells)
-    if listed:
+    if in_lists:
         reason = (
             "Each cell of column {name} was read as one class, {example} too. If such cells are lists of "
             "labels, name the column labels."
@@ -125,7 +126,7 @@ def _from_names(table: DataTable, name: str, cells: list[str], *, sure: bool = F
     return Labels(cells, None, (name,), notes)
 
 
-def _from_lists(table: DataTable, name: str, cells: list[str], multilabel: bool) -> Labels:
+def _from_lists(table: DataTable, name: str, cells: Sequence[str], multilabel: bool) -> Labels:
     """Return the labels in a column of lists; they are classes where every list has exactly one."""
     found = find_lists(cells)
     if found.evidence is Evidence.DOUBTFUL:
@@ -166,7 +167,7 @@ def _on_lists(table: DataTable, name: str, found: LabelLists) -> Skipped:
 
 
 def _from_flags(
-    table: DataTable, columns: Mapping[str, list[str]], multilabel: bool, *, sure: bool = False
+    table: DataTable, columns: Mapping[str, Sequence[str]], multilabel: bool, *, sure: bool = False
 ) -> Labels:
     """Return the labels that columns of 0 and 1 say; they are classes where each row has exactly one 1."""
     flags = {name: cells for name, cells in columns.items() if sure or _are_flags(cells)}
@@ -183,7 +184,7 @@ def _from_flags(
             "Every image has exactly one 1 in the columns {names}, so they were read as one class for each "
             "image. Where images may have several labels or none, list such images too."
         )
-        note = Skipped(table.source.name, reason, {"names": ", ".join(flags)})
+        note = Skipped(table.source.name, reason, {"names": listed(list(flags))})
         return Labels([labels[0] for labels in lists], None, tuple(flags), (note,))
     return Labels([joined(labels) for labels in lists], tuple(sorted(flags)), tuple(flags))
 
@@ -212,7 +213,7 @@ def _may_be_classes(cells: Sequence[str]) -> bool:
     return 2 <= len(set(cells) - {""}) <= len(cells) / 2
 
 
-def _which_label(table: DataTable, columns: Mapping[str, list[str]]) -> DataError:
+def _which_label(table: DataTable, columns: Mapping[str, Sequence[str]]) -> DataError:
     candidates = {name: cells for name, cells in columns.items() if _may_be_classes(cells)} or columns
     return DataError(
         "{path} must have a column named label, or nothing but 0/1 columns for labels. Columns that could "

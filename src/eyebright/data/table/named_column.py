@@ -8,6 +8,7 @@ from eyebright.data.table.chosen import Columns
 from eyebright.data.table.delimited import DataTable
 from eyebright.data.table.label_columns import plain_name
 from eyebright.errors import DataError
+from eyebright.text.format import listed
 
 
 def certain_columns(columns: Collection[str], chosen: Columns, names: Collection[str]) -> list[str]:
@@ -33,9 +34,9 @@ def the_only(table: DataTable, found: Sequence[str], role: str) -> str | None:
     if len(found) > 1:
         raise DataError(
             "One column must be that of --{role}. {path} has several that could: {columns}. Name one of "
-            "them with --{role}; `none` is none of them.",
+            "them with --{role}, or write --{role} none to use none of them.",
             role=role,
             path=table.source,
-            columns=", ".join(found),
+            columns=listed(found),
         )
     return found[0] if found else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +11,11 @@ from eyebright.data.formats.known import extensions
 from eyebright.data.storage.places import is_file, is_remote, resolved, scandir
 from eyebright.data.walk import image_files
 from eyebright.types import Skipped
+
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]+://")
+_NOT_FOLLOWED = (
+    "Addresses in a table are not followed. Download the images, or give the remote folder as the data."
+)
 
 
 class ImagePaths:
@@ -28,12 +34,12 @@ class ImagePaths:
 
     def find(self, written: str) -> str | Skipped:
         """Return the path of the file that is meant, with forward slashes, or why there is none."""
+        if _ADDRESS.match(written):
+            return Skipped(written, _NOT_FOLLOWED)
         for form in dict.fromkeys((written, written.replace("\\", "/"))):
             path = self._below(PurePosixPath(form))
             if is_remote(path):
-                return Skipped(
-                    path, "Addresses in a table are not followed. Give the remote folder as the data."
-                )
+                return Skipped(path, _NOT_FOLLOWED)
             if not self._on_disk and (path.startswith("/") or ".." in path.split("/")):
                 return Skipped(path, "The table lists a path that leads out of its archive or remote folder.")
             if form and self._is_file(path):

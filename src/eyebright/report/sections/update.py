@@ -64,17 +64,22 @@ def updated_from(outcome: UpdateOutcome) -> str:
 
 
 def forecast_sentences(classes: Sequence[ClassForecast], multilabel: bool) -> Iterator[str]:
-    """Yield, for each new class, which other it looks like and what the earlier model predicts for it."""
-    if multilabel:
-        for one in classes:
-            yield from _label_sentences(one)
-        return
+    """Yield, for each new class or label, which other it looks like and what the earlier model predicts."""
     for one in classes:
         if one.nearest is None:
-            yield translate("{label} is new, and unlike the other classes.", label=one.label)
+            yield translate(
+                "{label} is new, and unlike the other labels."
+                if multilabel
+                else "{label} is new, and unlike the other classes.",
+                label=one.label,
+            )
         else:
             yield translate(
-                "{label} is new, and most likely to be confused with {nearest}: {confused} of "
+                "{label} is new, and most likely to be confused with {nearest}. Of training images with only "
+                "one of the two, {confused} of {count} with {label} look more like {nearest}, and {lost} of "
+                "{compared} with {nearest} more like {label}."
+                if multilabel
+                else "{label} is new, and most likely to be confused with {nearest}: {confused} of "
                 "{count:training image|training images} are nearer to the mean of {nearest}, and {lost} of "
                 "{compared} of {nearest} nearer to the mean of {label}.",
                 label=one.label,
@@ -85,36 +90,14 @@ def forecast_sentences(classes: Sequence[ClassForecast], multilabel: bool) -> It
                 compared=one.compared,
             )
         most = sorted(one.predicted.items(), key=lambda item: (-item[1], item[0]))
-        yield translate(
-            "Before the update, images of {label} are predicted as: {predicted}.",
-            label=one.label,
-            predicted=listed([f"{name} ({count})" for name, count in most]),
-        )
-
-
-def _label_sentences(one: ClassForecast) -> Iterator[str]:
-    """Yield the same of a new label of images that may have several."""
-    if one.nearest is None:
-        yield translate("{label} is new, and unlike the other labels.", label=one.label)
-    else:
-        yield translate(
-            "{label} is new, and most likely to be confused with {nearest}. Of training images with only one "
-            "of the two, {confused} of {count} with {label} look more like {nearest}, and {lost} of "
-            "{compared} with {nearest} more like {label}.",
-            label=one.label,
-            nearest=one.nearest,
-            confused=one.confused,
-            count=one.images,
-            lost=one.lost,
-            compared=one.compared,
-        )
-    most = sorted(one.predicted.items(), key=lambda item: (-item[1], item[0]))
-    if most:
-        yield translate(
-            "Before the update, images of {label} are given labels that they do not have: {predicted}.",
-            label=one.label,
-            predicted=listed([f"{name} ({count})" for name, count in most]),
-        )
+        if most:
+            yield translate(
+                "Before the update, images of {label} are given labels that they do not have: {predicted}."
+                if multilabel
+                else "Before the update, images of {label} are predicted as: {predicted}.",
+                label=one.label,
+                predicted=listed([f"{name} ({count})" for name, count in most]),
+            )
 
 
 def foreign_sentence(foreign: int, scored: int, *, finetuned: bool) -> Iterator[str]:

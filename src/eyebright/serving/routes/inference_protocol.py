@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from eyebright.errors import EyebrightError
-from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT, UNKNOWN
+from eyebright.sealed.graph import ANOMALY_SCORE, ANSWER, INPUT, OUTPUT, UNKNOWN
 from eyebright.serving.answers import json_response
 from eyebright.serving.bodies import declared_bytes, read_body
 from eyebright.serving.errors import InvalidBodyError, UnknownModelError
@@ -237,22 +237,32 @@ def _response(slot: Slot, model: ServedModel, wanted: InferIn, answers: Sequence
 def _outputs(model: ServedModel) -> list[tuple[str, str, list[int]]]:
     classes = len(model.sealed.labels)
     answer = [-1, classes] if model.sealed.decisions.multilabel else [-1]
-    score = [(UNKNOWN, "FP32", [-1])] if model.sealed.has_ood_score else []
-    return [(OUTPUT, "FP32", [-1, classes]), (ANSWER, "INT64", answer), *score, (_LABEL, "BYTES", [-1])]
+    scores = [(name, "FP32", [-1]) for name in _scores(model)]
+    return [(OUTPUT, "FP32", [-1, classes]), (ANSWER, "INT64", answer), *scores, (_LABEL, "BYTES", [-1])]
+
+
+def _scores(model: ServedModel) -> list[str]:
+    """Return the names of the scores (B,) that the sealed file gives."""
+    given = {UNKNOWN: model.sealed.has_ood_score, ANOMALY_SCORE: model.sealed.has_anomaly_map}
+    return [name for name, there in given.items() if there]
 
 
 def _tensors(model: ServedModel, answers: Sequence[AnsweredImage]) -> dict[str, Output]:
     """Return what the sealed file itself gives, and the names of the answers."""
     probabilities = np.stack([one.answered.probabilities for one in answers])
-    scores = None
-    if model.sealed.has_ood_score:
-        scores = np.array([one.answered.score for one in answers], np.float32)
-    found = {
+    scores = {
+        name: np.array(
+            [one.answered.score if name == UNKNOWN else one.answered.anomaly_score for one in answers],
+            np.float32,
+        )
+        for name in _scores(model)
+    }
+    return {
         OUTPUT: Output("FP32", probabilities),
-        ANSWER: Output("INT64", model.sealed.decisions.answer(probabilities, scores)),
+        ANSWER: Output("INT64", model.sealed.decisions.answer(probabilities, scores.get(UNKNOWN))),
+        **{name: Output("FP32", values) for name, values in scores.items()},
         _LABEL: Output("BYTES", np.array([one.prediction.label for one in answers], object)),
     }
-    return found if scores is None else {**found, UNKNOWN: Output("FP32", scores)}
 
 
 def _find(request: Request, name: str, version: str | None) -> tuple[Slot, ServedModel]:

@@ -45,7 +45,7 @@ class PatchMaps:
     """Maps of a backbone that describe the places of an image.
 
     Attributes:
-        name: "early" or "middle".
+        name: "first", "early" or "middle".
         layers: whose maps are joined.
         preprocessing: of the images, S × S.
         grid: g; an image has P = g² places.
@@ -74,9 +74,10 @@ class PatchMaps:
 def patch_maps(backbone: Backbone, size: int) -> list[PatchMaps]:
     """Return the maps that training compares at one input size, those of smaller places first.
 
-    "early" joins the last stages at a quarter and an eighth of the size, for textures and small defects;
-    "middle" those at an eighth and a sixteenth, for parts and what is missing of them. Networks without
-    such stages, as transformers, have "middle" alone. All have the same grid.
+    "first" joins the last stages at a half and a quarter of the size, for spots of a few pixels; "early"
+    those at a quarter and an eighth, for textures and small defects; "middle" those at an eighth and a
+    sixteenth, for parts and what is missing of them. Networks without such stages, as transformers, have
+    "middle" alone. All have the same grid.
     """
     sides = _sides(backbone, size)
     stages = [layer for layer in backbone.card.layers if layer.kind == "stage" and sides[layer.name] > 1]
@@ -84,7 +85,7 @@ def patch_maps(backbone: Backbone, size: int) -> list[PatchMaps]:
     last = {size // sides[layer.name]: layer for layer in stages}
     sets = {
         name: [last[stride] for stride in strides]
-        for name, strides in (("early", (4, 8)), ("middle", (8, 16)))
+        for name, strides in (("first", (2, 4)), ("early", (4, 8)), ("middle", (8, 16)))
         if set(strides) <= last.keys()
     }
     if not sets:

@@ -58,11 +58,15 @@ class AnomalyCandidate:
             "memory bank": translate("memory bank"),
             "gaussian by place": translate("Gaussian by place"),
         }
-        maps = translate("early stages") if self.maps == "early" else translate("middle stages")
+        stages = {
+            "first": translate("first stages"),
+            "early": translate("early stages"),
+            "middle": translate("middle stages"),
+        }
         return translate(
             "{size} px, {maps}, {method}, {whole}",
             size=self.size,
-            maps=maps,
+            maps=stages[self.maps],
             method=methods[self.method],
             whole=translate("places and whole image") if self.whole else translate("places"),
         )

@@ -11,21 +11,27 @@ _SMOOTHING = 0.3
 class Budget:
     """The time of one training, over all its continuations.
 
-    Evaluations are part of it: the time of one is kept in reserve for the last.
+    Evaluations are part of it: time is kept in reserve for the last ones.
 
     Args:
         seconds: within which training and evaluation end; None for no limit.
         spent_seconds: what earlier parts of the same run took.
         evaluation_seconds: what an evaluation took in them.
+        last_evaluations: how many follow the last step.
     """
 
     def __init__(
-        self, seconds: float | None, spent_seconds: float = 0.0, evaluation_seconds: float = 0.0
+        self,
+        seconds: float | None,
+        spent_seconds: float = 0.0,
+        evaluation_seconds: float = 0.0,
+        last_evaluations: int = 1,
     ) -> None:
         self._seconds = seconds
         self._started = time.monotonic() - spent_seconds
         self._elapsed = spent_seconds
-        self._reserve = evaluation_seconds * _EVALUATION_MARGIN
+        self._last_evaluations = last_evaluations
+        self._reserve = last_evaluations * evaluation_seconds * _EVALUATION_MARGIN
         self._step = 0.0
 
     def elapsed(self) -> float:
@@ -41,7 +47,7 @@ class Budget:
     def evaluated(self, elapsed: float, seconds: float) -> None:
         """Count an evaluation that ended at ``elapsed`` and took ``seconds``."""
         self._elapsed = elapsed
-        self._reserve = seconds * _EVALUATION_MARGIN
+        self._reserve = self._last_evaluations * seconds * _EVALUATION_MARGIN
 
     def share(self) -> float:
         """Return share of the time for training that is gone, 0 … 1; always 0 without a limit."""

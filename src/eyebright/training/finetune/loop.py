@@ -82,7 +82,7 @@ def fit(
     record: TrainingRecord,
     *,
     sample_weights: FloatArray | None = None,
-    begin_epoch: Callable[[int], None] = lambda epoch: None,
+    begin_epoch: Callable[[int, int], None] = lambda epoch, epochs: None,
     gain: GainCheck | None = None,
 ) -> Fitted:
     """Train a network, and leave it with the weights that were best on the holdout images.
@@ -95,7 +95,8 @@ def fit(
         loss: of each image.
         record: where the training is kept, and whether it is resumed.
         sample_weights: (N,) how often each image is wanted in an epoch; None takes each once.
-        begin_epoch: called with the epoch's number (from 0) before it; may change which parameters learn.
+        begin_epoch: called before each epoch with its number (from 0) and how many there will be; may change
+            which parameters learn.
         gain: ends a training that is not likely to gain; None lets it go on.
 
     Raises:
@@ -120,7 +121,7 @@ def fit(
     with progress_task("Fine-tuning", total=recipe.epochs * data.count) as task:
         task.advance(run.seen())
         while (why := _finished(run, gain)) is None:
-            begin_epoch(run.state.epoch)
+            begin_epoch(run.state.epoch, run.expected_epochs())
             try:
                 _train_epoch(run, watch, sample_weights, task)
             except LossNotFiniteError as error:

@@ -16,6 +16,7 @@ from eyebright.training.finetune.data.protocol import TrainData
 from eyebright.training.finetune.early_stopping import Stopping
 from eyebright.training.finetune.history import EpochRow, from_fields
 from eyebright.training.finetune.model.ema import Ema
+from eyebright.training.finetune.model.weight_interpolation import SHARES
 from eyebright.training.finetune.recipe import Recipe, recipe_changes, require_own_code
 from eyebright.training.finetune.saved_state import TrainingState, load_net, load_optimizer
 from eyebright.training.finetune.schedule import Plateau, rate_factor
@@ -23,6 +24,9 @@ from eyebright.training.finetune.step import OptimizerStep
 from eyebright.training.finetune.system.errors import no_memory_for_one_image
 from eyebright.training.finetune.under_way import UnderWay
 from eyebright.types import Json, JsonObject, StoredJson
+
+#: Evaluations behind the last step: of its epoch, of weights on the way to the best ones, and of the result.
+LAST_EVALUATIONS = 1 + len(SHARES) + 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +113,7 @@ class TrainerState(UnderWay):
         recipe: Recipe,
         record: TrainingRecord,
     ) -> None:
-        super().__init__(stepper, recipe, record)
+        super().__init__(stepper, recipe, record, LAST_EVALUATIONS)
         self.stepper, self.net = stepper, stepper.net
         self.data, self.recipe = data, recipe
         self.on_epoch = record.on_epoch
@@ -129,6 +133,11 @@ class TrainerState(UnderWay):
         """Return the share of the work or of the time that is gone, whichever is more."""
         done = self.seen() / (self.recipe.epochs * self.data.count)
         return max(done, self.budget.share())
+
+    def expected_epochs(self) -> int:
+        """Return how many epochs the training will come to: a budget may end it before the recipe does."""
+        seen, count = self.seen(), self.data.count
+        return max(1, round(seen / self.share() / count)) if seen else self.recipe.epochs
 
     def rows(self) -> int:
         """Return the most images of a step that one process has."""

@@ -68,15 +68,17 @@ class UnderWay(ABC):
         stepper: moves the weights.
         recipe: how long it lasts.
         record: where it is kept.
+        last_evaluations: how many follow the last step.
     """
 
     state: TrainingState
 
-    def __init__(self, stepper: Stepper, recipe: Spans, record: Record) -> None:
+    def __init__(self, stepper: Stepper, recipe: Spans, record: Record, last_evaluations: int = 1) -> None:
         self.group = stepper.group
         self.directory, self.folder = record.directory, record.directory / "checkpoints"
         self.notes: list[str] = []
-        self.budget = Budget(recipe.budget_seconds)
+        self.budget = Budget(recipe.budget_seconds, last_evaluations=last_evaluations)
+        self._last_evaluations = last_evaluations
         self._net, self._optimizer = stepper.net, stepper.optimizer
         self._fingerprint = dict(record.fingerprint)
         self._spacing = Spacing(recipe.save_seconds)
@@ -109,7 +111,9 @@ class UnderWay(ABC):
     def _continue_budget(self, seconds: float | None) -> None:
         """Go on with the time that the parts of the run before took."""
         self._limited = seconds is not None
-        self.budget = Budget(seconds, self.state.elapsed, self.state.evaluation_seconds)
+        self.budget = Budget(
+            seconds, self.state.elapsed, self.state.evaluation_seconds, self._last_evaluations
+        )
 
     # ---- checkpoints
 

@@ -130,9 +130,16 @@ def principal_directions(rows: FloatArray, rank: int | None, seed: int) -> tuple
 def _orthonormal(columns: FloatArray) -> FloatArray:
     """Return nearly orthonormal columns of the same span, by Cholesky: far faster than QR."""
     gram = (columns.T @ columns).astype(np.float64)
-    gram[np.diag_indices(len(gram))] += 1e-6 * np.trace(gram) / len(gram) + 1e-30
-    factor = np.linalg.cholesky(gram).astype(np.float32)
-    return columns @ np.linalg.inv(factor).T
+    usual = np.trace(gram) / len(gram)
+    # Of columns that nearly depend on each other, the usual shift may be below what float32 rounded.
+    for shift in (1e-6, 1e-5, 1e-4, 1e-3):
+        gram[np.diag_indices(len(gram))] += shift * usual + 1e-30
+        try:
+            factor = np.linalg.cholesky(gram).astype(np.float32)
+        except np.linalg.LinAlgError:
+            continue
+        return columns @ np.linalg.inv(factor).T
+    raise np.linalg.LinAlgError("no directions can be told apart")
 
 
 def unstandardised(

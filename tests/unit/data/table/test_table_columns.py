@@ -215,6 +215,17 @@ def test_columns_that_may_name_groups_are_pointed_at() -> None:
     assert [row.group for row in table.rows[:2]] == ["1", "2"]
 
 
+def test_codes_that_recur_may_name_groups_and_grades_do_not() -> None:
+    codes = [f"S{i:03}" for i in range(9)]
+    table = meaning({"path": paths(), "label": kinds(), "exam": kinds(codes), "grade": kinds(("G1", "G2"))})
+    assert "same exam may belong together" in notes(table)
+
+
+def test_of_very_many_columns_the_first_are_named() -> None:
+    table = meaning({"path": paths(), "label": kinds()} | {f"f{i}": kinds((0.5, 1.5)) for i in range(3000)})
+    assert "f8, f9 and 2,990 more." in notes(table)
+
+
 def test_a_class_called_nan_is_pointed_at() -> None:
     assert "20 images have the class nan" in notes(
         meaning({"path": paths(), "label": kinds(("a", "b", "nan"))})

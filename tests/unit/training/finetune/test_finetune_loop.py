@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -153,7 +154,7 @@ def test_what_is_frozen_stays_and_what_thaws_learns(textile_data, textile, tmp_p
     net = small_net(textile_data.classes)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
 
-    def thaw(epoch: int) -> None:
+    def thaw(epoch: int, epochs: int) -> None:
         for name, parameter in net.named_parameters():
             parameter.requires_grad_(name.startswith("fc") or (epoch > 0 and name.startswith("layer4")))
 
@@ -161,6 +162,17 @@ def test_what_is_frozen_stays_and_what_thaws_learns(textile_data, textile, tmp_p
     last = read(max((tmp_path / "checkpoints").glob("step-*"))).tensors
     moved = {name for name in before if not torch.equal(before[name], last[f"net/{name}"])}
     assert {name.split(".")[0] for name in moved} == {"fc", "layer4"}  # and no statistics of what is frozen
+
+
+def test_epochs_that_a_budget_cuts_off_are_not_counted_on(textile_data, textile, tmp_path, monkeypatch):
+    told = []
+    recipe = Recipe(**{**RECIPE, "epochs": 3, "patience": 0, "lr": 0.0})
+    for budget, share in ((None, 0.0), (100.0, 0.5)):  # half of the time is gone from the first step on
+        monkeypatch.setattr("eyebright.training.finetune.budget.Budget.share", lambda self, now=share: now)
+        timed = replace(recipe, budget_seconds=budget)
+        begin = lambda epoch, epochs: told.append((epoch, epochs))  # noqa: E731
+        train(textile, tmp_path / str(budget), timed, data=textile_data, begin_epoch=begin)
+    assert told == [(0, 3), (1, 3), (2, 3), (0, 3), (1, 2), (2, 3)]
 
 
 def test_balanced_sampling_takes_what_is_wanted(textile_data, textile, tmp_path):

@@ -138,6 +138,15 @@ def test_the_budget_keeps_time_for_a_last_evaluation(clock):
     assert limit.over()
 
 
+def test_the_budget_keeps_time_for_every_evaluation_that_follows(clock):
+    limit = budget.Budget(100.0, last_evaluations=3)
+    limit.evaluated(10.0, 10.0)  # 33 s are kept
+    limit.stepped(12.0, 10.0)
+    assert limit.share() == pytest.approx(12 / 67)
+    limit.stepped(66.0, 64.0)
+    assert limit.over()
+
+
 def test_a_resumed_budget_goes_on_where_it_was(clock):
     limit = budget.Budget(100.0, spent_seconds=60.0, evaluation_seconds=10.0)
     clock[0] += 5

@@ -10,6 +10,7 @@ from eyebright.training.linear_probe import regularisation_path
 from eyebright.training.linear_probe.folds import assign_folds, class_weights, fold_weights, learnable
 from eyebright.training.linear_probe.head import HeadFit, fit_head
 from eyebright.training.linear_probe.logistic import LogisticProblems
+from eyebright.training.linear_probe.pca import principal_directions
 from eyebright.types import FloatArray, IntArray
 
 
@@ -57,6 +58,17 @@ def test_few_principal_directions_lose_little(digits) -> None:
     exact = fit_head(wide, truth[:400], 10, strengths=(1e-3,))
     reduced = fit_head(wide, truth[:400], 10, strengths=(1e-3,), rank=100)
     assert reduced.path[0].log_loss == pytest.approx(exact.path[0].log_loss, rel=0.02)
+
+
+def test_as_many_directions_as_rows_that_hang_together() -> None:
+    """Rows that differ in one direction above all, some of them twice, have fewer directions than rows."""
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        rows = 30 * random.standard_normal((120, 1)) + 0.3 * random.standard_normal((120, 900))
+        rows = np.concatenate([rows, rows[:20]])
+        rows = (rows - rows.mean(axis=0)).astype(np.float32)
+        reduced, directions = principal_directions(rows, len(rows), 0)
+        np.testing.assert_allclose(reduced @ directions.basis.T, rows, atol=0.05)
 
 
 def test_held_out_accuracy_is_that_of_unseen_digits(digits, whole_fit: HeadFit) -> None:

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from studios import TOKENS, studio_of
 
 from eyebright.errors import ConfigError
-from eyebright.labelling.project import Project
-from eyebright.serving.security import Tokens
 from eyebright.verbs.studio.app import create_app
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.studio.framing import Framing
 from eyebright.verbs.studio.options import StudioConfig
 
-TOKEN = "a" * 24
+TOKEN = TOKENS["admin"]
 NOTEBOOK, PROXY = "https://colab.research.google.com", "https://8000-m-s.prod.colab.dev"
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    hashes = {hashlib.sha256(TOKEN.encode()).digest(): "admin"}
-    opened = Studio(Project(tmp_path_factory.mktemp("photos")), Tokens(hashes))
-    yield opened
-    opened.close()
+    with studio_of(tmp_path_factory.mktemp("photos")) as opened:
+        yield opened
 
 
 def ancestors(policy: str) -> str:

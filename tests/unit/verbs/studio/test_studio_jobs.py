@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from studios import admin_of, studio_of
 
 from eyebright.data.fixes import Fix, read_fixes, write_fixes
 from eyebright.labelling.jobs import Job
-from eyebright.labelling.project import Project
-from eyebright.serving.security import Tokens
-from eyebright.verbs.studio.app import create_app
 from eyebright.verbs.studio.core import Studio
-
-TOKEN = "a" * 24
 
 
 @pytest.fixture
 def studio(textile: Path, tmp_path: Path) -> Iterator[Studio]:
     for folder in sorted((textile / "train").iterdir())[:2]:
         shutil.copytree(folder, tmp_path / "photos" / folder.name)
-    opened = Studio(Project(tmp_path / "photos"), Tokens({hashlib.sha256(TOKEN.encode()).digest(): "admin"}))
-    yield opened
-    opened.close()
+    with studio_of(tmp_path / "photos") as opened:
+        yield opened
 
 
 @pytest.fixture
 def client(studio: Studio) -> Iterator[TestClient]:
-    with TestClient(create_app(studio), base_url="http://127.0.0.1", follow_redirects=False) as opened:
-        opened.get(f"/?token={TOKEN}")
+    with admin_of(studio) as opened:
         yield opened
 
 

@@ -13,14 +13,11 @@ from pathlib import Path
 import pytest
 from data_images import encoded, photograph
 from starlette.testclient import TestClient
+from studios import TOKENS, finished, stranger_to, studio_of
 
-from eyebright.labelling.project import Project
 from eyebright.runs.run import Run
-from eyebright.serving.security import Tokens
-from eyebright.verbs.studio.app import create_app
 from eyebright.verbs.studio.core import Studio
 
-TOKENS = {"admin": "a" * 24, "view": "v" * 24}
 PAGES = ("/", "/audit", "/label", "/train", "/models", "/try", "/review")
 SCRIPT = {"accept": "application/json", "origin": "http://127.0.0.1"}
 
@@ -31,15 +28,13 @@ def studio(textile: Path, textile_run: Run, tmp_path_factory: pytest.TempPathFac
     for number, file in enumerate(sorted(textile.glob("train/*/*.jpg"))[::6]):
         shutil.copyfile(file, folder / f"{number}.jpg")
     shutil.copytree(textile_run.directory, folder / "studio" / "runs" / "first")
-    hashes = {hashlib.sha256(token.encode()).digest(): role for role, token in TOKENS.items()}
-    opened = Studio(Project(folder), Tokens(hashes), open_service=True)
-    yield opened
-    opened.close()
+    with studio_of(folder, open_service=True) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
 def stranger(studio: Studio) -> Iterator[TestClient]:
-    with TestClient(create_app(studio), base_url="http://127.0.0.1", follow_redirects=False) as client:
+    with stranger_to(studio) as client:
         yield client
 
 
@@ -56,12 +51,6 @@ def ready(studio: Studio, client: TestClient) -> None:
     finished(studio)
     client.get("/label")
     finished(studio)
-
-
-def finished(studio: Studio) -> None:
-    """Wait for the job under way."""
-    if studio.jobs._thread is not None:
-        studio.jobs._thread.join()
 
 
 def test_only_the_printed_address_lets_in_and_its_token_leaves_the_address(stranger: TestClient):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import re
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from studios import admin_of, finished, studio_of
 from tests.conftest import LAYERS, SIZE
 
 from eyebright.data.source import scan_as_given
@@ -19,13 +19,9 @@ from eyebright.errors import ConfigError
 from eyebright.labelling.label_files import write_labels
 from eyebright.labelling.project import Project
 from eyebright.labelling.review import ReviewItem
-from eyebright.serving.security import Tokens
-from eyebright.verbs.studio.app import create_app
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
-
-TOKEN = "a" * 24
 
 
 @pytest.fixture(scope="module")
@@ -40,21 +36,14 @@ def studio(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             rows.append([f"{number}.jpg", json.dumps(names)])
     with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as out:
         csv.writer(out).writerows([["path", "labels"], *rows])
-    opened = Studio(Project(folder), Tokens({hashlib.sha256(TOKEN.encode()).digest(): "admin"}))
-    yield opened
-    opened.close()
+    with studio_of(folder) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
 def client(studio: Studio) -> Iterator[TestClient]:
-    with TestClient(create_app(studio), base_url="http://127.0.0.1", follow_redirects=False) as opened:
-        opened.get(f"/?token={TOKEN}")
+    with admin_of(studio) as opened:
         yield opened
-
-
-def finished(studio: Studio) -> None:
-    if studio.jobs._thread is not None:
-        studio.jobs._thread.join()
 
 
 def test_several_labels_are_given_suggested_taken_back_and_decided(client: TestClient, studio: Studio):

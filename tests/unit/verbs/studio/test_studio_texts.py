@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,17 +9,14 @@ from pathlib import Path
 import pytest
 from data_images import encoded, photograph
 from starlette.testclient import TestClient
+from studios import admin_of, finished, studio_of
 from tests.conftest import LAYERS, SIZE
 
-from eyebright.labelling.project import Project
 from eyebright.labelling.review import ReviewItem
-from eyebright.serving.security import Tokens
-from eyebright.verbs.studio.app import create_app
 from eyebright.verbs.studio.core import Studio
 from eyebright.verbs.train.options import TrainConfig
 from eyebright.verbs.train.train import train
 
-TOKEN = "a" * 24
 SCRIPT = {"accept": "application/json", "origin": "http://127.0.0.1"}
 _NOTES = {
     "nominal": "passed without remark",
@@ -42,21 +38,14 @@ def studio(textile: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     for file in sorted(textile.glob("val/*/*.jpg"))[:12]:
         shutil.copyfile(file, folder / file.name)
         (folder / file.name).with_suffix(".txt").write_text(f"<i>of</i> {_LONG}", encoding="utf-8")
-    opened = Studio(Project(folder), Tokens({hashlib.sha256(TOKEN.encode()).digest(): "admin"}))
-    yield opened
-    opened.close()
+    with studio_of(folder) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
 def client(studio: Studio) -> Iterator[TestClient]:
-    with TestClient(create_app(studio), base_url="http://127.0.0.1", follow_redirects=False) as opened:
-        opened.get(f"/?token={TOKEN}")
+    with admin_of(studio) as opened:
         yield opened
-
-
-def finished(studio: Studio) -> None:
-    if studio.jobs._thread is not None:
-        studio.jobs._thread.join()
 
 
 def test_texts_are_shown_short_beside_tiles_and_whole_in_the_review(client: TestClient, studio: Studio):

@@ -6,6 +6,7 @@ when images are added, when a run is killed half-way, and in the next run.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -86,6 +87,11 @@ class CachedViews:
         for view, space in enumerate(self._spaces):
             yield ActivationJob(space, self.pixels.samples, partial(self._inputs, view))
 
+    def limit(self, count: int) -> None:
+        """Use the first ``count`` views only: the others have not been computed."""
+        self.count = count
+        self._spaces = self._spaces[:count]
+
     def plan(self, view: int, places: IntArray, size: int) -> AugmentPlan:
         """Return the augmentation of the images at ``places`` in a view, for inputs of any ``size``."""
         return view_plan(self._augmentation, size, self._seed, view, [self.pixels.samples[p] for p in places])
@@ -113,30 +119,45 @@ class ActivationJob:
 
 
 def cache_activations(
-    source: ActivationSource, jobs: Callable[[], Iterator[ActivationJob]], batch: int, text: str
-) -> None:
-    """Compute the rows that the cache lacks.
+    source: ActivationSource,
+    jobs: Callable[[], Iterator[ActivationJob]],
+    batch: int,
+    text: str,
+    until: float | None = None,
+    least: int = 1,
+) -> int:
+    """Compute the rows that the cache lacks; return how many of the jobs are complete.
 
     Args:
         source: what computes them.
         jobs: gives the work anew at each call, so that one job's places are in memory at a time.
         batch: images at a time, where the source does not take one a thread.
         text: what is being done, already translated.
+        until: on the monotonic clock; a job that would end later, at the rate of those before, is not begun,
+            nor are those after it. None for as long as all take.
+        least: jobs that are done in any case.
 
     Raises:
         StorageError: the disk lacks room; nothing was computed.
     """
-    count = 0
+    missing = []
     for job in jobs():
-        count += len(job.missing)
+        missing.append(len(job.missing))
         space = job.space
-    if not count:
-        return
-    space.check_room(count)
-    with progress().task(text, total=count) as task:
-        for job in jobs():
-            if len(job.missing):
+    if not any(missing):
+        return len(missing)
+    space.check_room(sum(missing))
+    computed, began = 0, time.monotonic()
+    with progress().task(text, total=sum(missing)) as task:
+        for done, job in enumerate(jobs()):
+            count, now = len(job.missing), time.monotonic()
+            expected = (now - began) * count / max(computed, 1)
+            if count and done >= least and until is not None and now + expected > until:
+                return done
+            if count:
                 job.space.keep(_made(source, job, batch, task))
+            computed += count
+    return len(missing)
 
 
 def view_plan(

@@ -65,14 +65,20 @@ class ActivationData:
         rows = self._views.count * len(self._views.pixels.samples) + len(self._holdout.samples)
         return rows * self._source.width * np.dtype(np.float16).itemsize
 
-    def compute(self, batch: int = 16) -> None:
+    def compute(self, batch: int = 16, until: float | None = None) -> None:
         """Compute the rows that the cache lacks, ``batch`` images at a time.
+
+        Args:
+            batch: images at a time.
+            until: on the monotonic clock; views that would not be complete then are left out, but for the
+                first. None for all of them.
 
         Raises:
             StorageError: the disk lacks room; nothing was computed.
         """
         text = translate("Computing the activations of the frozen stem")
-        cache_activations(self._source, self._jobs, batch, text)
+        done = cache_activations(self._source, self._jobs, batch, text, until, least=2)
+        self._views.limit(done - 1)  # the first are the holdout images
 
     def draw(self, places: IntArray, epoch: int, generator: torch.Generator) -> ActivationBatch:
         """See :class:`~eyebright.training.finetune.data.protocol.TrainData`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 _LOWEST, _HIGHEST = 1e-6, 1.0
+_FEWEST_STEPS = 20
 _SMOOTHING = 0.8
 _EXPLODED = 4.0
 _AS_GOOD_AS_THE_BEST = 1.05
@@ -38,6 +40,7 @@ def find_rate(
     net: nn.Module,
     optimizer: torch.optim.Optimizer,
     steps: int = 100,
+    seconds: float | None = None,
 ) -> RateTest:
     """Train with rising rates, then restore network, optimiser and random state bit by bit.
 
@@ -46,19 +49,27 @@ def find_rate(
         net: what it moves.
         optimizer: what it moves with.
         steps: from the lowest rate, 1e-6, to the highest, 1; fewer are done when the loss explodes.
+        seconds: that all steps may take, at the pace of the first; the rate then rises in fewer of them, but
+            in 20 at least. None for as long as they need.
     """
     rates: list[float] = []
     losses: list[float] = []
     average = 0.0
     with _put_back(net, optimizer):
-        for rate in _rising(steps):
+        began, place, rate = time.monotonic(), 0, _LOWEST
+        while place < steps:
             loss = step(rate)
+            if place == 0 and seconds is not None:
+                took = max(time.monotonic() - began, 1e-9)
+                steps = int(min(steps, max(_FEWEST_STEPS, seconds / took)))
             average = _SMOOTHING * average + (1 - _SMOOTHING) * loss
             smoothed = average / (1 - _SMOOTHING ** (len(losses) + 1))
             if not math.isfinite(smoothed) or smoothed > _EXPLODED * min(losses, default=math.inf):
                 break
             rates.append(rate)
             losses.append(smoothed)
+            place += 1
+            rate = _LOWEST * (_HIGHEST / _LOWEST) ** (place / max(steps - 1, 1))
     return RateTest(rates, losses, suggest(rates, losses))
 
 
@@ -72,11 +83,6 @@ def suggest(rates: Sequence[float], losses: Sequence[float]) -> float:
     limit = min(losses) * _AS_GOOD_AS_THE_BEST
     good = max(place for place, loss in enumerate(losses) if loss <= limit)
     return rates[good] / _MARGIN
-
-
-def _rising(steps: int) -> Iterator[float]:
-    for place in range(steps):
-        yield _LOWEST * (_HIGHEST / _LOWEST) ** (place / max(steps - 1, 1))
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from eyebright.training.finetune.trainer_state import TrainerState
 from eyebright.types import FloatArray
 
 _TRIAL_IMAGES = 8
+_RATE_TEST_SHARE = 0.1  # of a budget, at most, for finding the learning rate
 _ACCELERATOR_IMAGES = 64  # launching takes as long as computing a step of 8 there
 
 
@@ -66,6 +67,8 @@ def rate_test(
 ) -> RateTest:
     """Train with rising rates and put everything back (see :func:`~.lr_range_test.find_rate`).
 
+    Within a budget, a tenth of it is spent on this, or what 20 steps take.
+
     Raises:
         TrainingError: not even one image fits into memory.
     """
@@ -88,7 +91,8 @@ def rate_test(
         return float(stepper.update(value))
 
     set_modes(net, recipe.frozen_norm)
-    return find_rate(step, net, optimizer)
+    seconds = None if recipe.budget_seconds is None else _RATE_TEST_SHARE * recipe.budget_seconds
+    return find_rate(step, net, optimizer, seconds=seconds)
 
 
 def choose_micro_batch(run: TrainerState, sample_weights: FloatArray | None) -> int:

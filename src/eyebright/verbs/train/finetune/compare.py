@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
-import numpy as np
-
 from eyebright.data.manifest import Manifest
-from eyebright.engines.selection import trial_images
 from eyebright.report.content import Choice, FinetuneOutcome
 from eyebright.report.summary.findings import finetuned_name, finetuning_sentence
 from eyebright.runtime.context import progress
 from eyebright.runtime.progress import SILENT
 from eyebright.task.task import task_of
-from eyebright.text.language import translate
-from eyebright.training.finetune.model.predictions import step_seconds
-from eyebright.training.finetune.system.cpu_speedups import cpu_speedups
-from eyebright.training.finetune.system.distributed import init_group
 from eyebright.training.linear_probe.selection import better
 from eyebright.training.linear_probe.targets import truth_of
 from eyebright.types import JsonObject
-from eyebright.verbs.train.finetune.dataset import learning_size
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup
 from eyebright.verbs.train.finetune.fit import FinetuneResult, HoldoutScore, holdout_score
-from eyebright.verbs.train.finetune.initial_model import FinetuneModel
 from eyebright.verbs.train.finetune.package import package
 from eyebright.verbs.train.finetune.recipe import Depth
 from eyebright.verbs.train.frozen.linear_probe import as_trained, frozen_model
@@ -44,38 +34,6 @@ def probe_score(setup: FinetuneSetup) -> HoldoutScore:
     truth = truth_of(holdout, manifest)
     # Its temperature comes from the same images as the others': else these would seem better.
     return holdout_score(logits, truth, task_of(truth).fit_temperature(logits, truth))
-
-
-def against_full(last: FinetuneResult, left: float, setup: FinetuneSetup) -> str | None:
-    """Return why it is not worth it to fine-tune everything after the ``last`` blocks; None if it is.
-
-    Args:
-        last: what fine-tuning the last blocks came to.
-        left: seconds that remain.
-        setup: what all fine-tunings of the run share.
-    """
-    score = last.score
-    if score.correct == len(score.losses):
-        return translate(
-            "Full fine-tuning skipped: with the last blocks fine-tuned, every holdout image "
-            "({count}) is already predicted correctly.",
-            count=score.correct,
-        )
-    if last.fitted.gain_likely is False:
-        return translate(
-            "Full fine-tuning skipped: a gain is unlikely. {left:minute is|minutes are} left of the budget. "
-            "A larger --size, or --views 4 with frozen features, may bring more.",
-            left=f"{max(left, 0) / 60:.0f}",
-        )
-    needed = 2 * _seconds_an_epoch(last.plan.options, last.model, setup)
-    if left > needed:
-        return None
-    return translate(
-        "Full fine-tuning skipped: two epochs would take {needed:minute|minutes}, and only "
-        "{left:minute is|minutes are} left.",
-        needed=f"{needed / 60:.0f}",
-        left=f"{max(left, 0) / 60:.0f}",
-    )
 
 
 def best_of(
@@ -114,6 +72,27 @@ def best_of(
     )
 
 
+def kept_frozen(
+    config: TrainConfig, manifest: Manifest, setup: FinetuneSetup, probe: HoldoutScore, reason: str
+) -> TrainedModel:
+    """Return the linear probe where nothing was fine-tuned.
+
+    Args:
+        config: the options.
+        manifest: all samples.
+        setup: gives the probe.
+        probe: its score on the holdout images.
+        reason: a sentence for the report.
+    """
+    trained = _probe_of_all(config, manifest, setup)
+    return replace(
+        trained,
+        finetune_candidates=[Choice(finetuned_name("off"), probe.accuracy, chosen=True)],
+        reasons=(reason,),
+        candidates={**trained.candidates, "finetuning": {"off": probe.metrics()}},
+    )
+
+
 def best_depth(results: Mapping[Depth, FinetuneResult]) -> Depth:
     """Return the depth whose holdout loss is lowest."""
     return min(results, key=lambda depth: results[depth].score.losses.mean())
@@ -148,14 +127,3 @@ def _probe_of_all(config: TrainConfig, manifest: Manifest, setup: FinetuneSetup)
     fixed = config.model_copy(update={"size": setup.preprocessing.size, "layers": probe.layers})
     with main_first(config.device):
         return as_trained(frozen_model(fixed, manifest, probe.extractor.backbone))
-
-
-def _seconds_an_epoch(config: TrainConfig, model: FinetuneModel, setup: FinetuneSetup) -> float:
-    """Return how long an epoch in which everything is trained would take, by one small step."""
-    group = init_group(config.device)
-    seen = replace(setup.preprocessing, size=learning_size(config, model, setup.preprocessing.size))
-    images = trial_images([setup.manifest.root / s.path for s in setup.samples], seen)
-    net = copy.deepcopy(model.classifier).to(group.device)
-    with cpu_speedups(net, group.device):
-        seconds = len(setup.samples) * step_seconds(net, np.stack(images))
-    return group.broadcast(seconds)

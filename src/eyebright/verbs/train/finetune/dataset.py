@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from eyebright.backbones.card import Preprocessing
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.runtime.processes import is_main
 from eyebright.training.cache.store import default_folder
 from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews
 from eyebright.training.finetune.data.augment import PRESETS, Augmentation, AugmentName
@@ -36,6 +38,7 @@ from eyebright.verbs.train.options import TrainConfig
 _COMPARED = 128  # holdout images on which augmentations are compared
 _VIEWS = 4  # of each training image, behind a frozen stem
 _SHOWN = 4  # images in the augmentation preview
+_TEACHER_SHARE, _VIEWS_SHARE = 0.2, 0.4  # of the time: when a teacher's, and all views must be complete
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,18 +129,30 @@ class FinetuneImages:
         return contact_sheet(data, shown, seed=self.config.seed)
 
 
-def build(plan: FinetunePlan, model: FinetuneModel, setup: FinetuneSetup) -> FinetuneDataset:
+def build(
+    plan: FinetunePlan, model: FinetuneModel, setup: FinetuneSetup, seconds: float | None = None
+) -> FinetuneDataset:
     """Return the training data of a plan; what the cache lacks is computed.
 
     Args:
         plan: says what is trained, and at which size.
         model: whose frozen stem computes activations, where a part of it stays frozen.
         setup: what all fine-tunings of the run share.
+        seconds: that data and training may take; there are fewer views of each image where they would leave
+            too little for training. None for as long as it needs.
 
     Raises:
         DataError, StorageError: the images or the disk do not allow it.
         ModelError: the backbone cannot be cut there, or the stem not be exported.
     """
+    began = time.monotonic()
+
+    def until(share: float) -> float | None:
+        if seconds is None:
+            return None
+        # Others than the first process take what it left in the cache.
+        return began + share * seconds if is_main() else 0.0
+
     images = open_images(
         plan.options,
         setup.manifest,
@@ -146,6 +161,7 @@ def build(plan: FinetunePlan, model: FinetuneModel, setup: FinetuneSetup) -> Fin
         setup.preprocessing,
         plan.input_size,
         None if plan.own.transform is None else OwnTransform(plan.own.transform),
+        until(_TEACHER_SHARE),
     )
     preview = images.preview()
     stem, data = None, None
@@ -153,7 +169,7 @@ def build(plan: FinetunePlan, model: FinetuneModel, setup: FinetuneSetup) -> Fin
         stem = model.classifier.frozen_stem(model.network, plan.stem_end, plan.size)
         engine_name = setup.probe.trials[0].name
         data = images.activations(stem_source(stem, model.network, plan.stem_end, engine_name))
-        data.compute()
+        data.compute(until=until(_VIEWS_SHARE))
     own = {s.path for s in setup.whole.of("train")}
     return FinetuneDataset(
         data=data or images.pixel_data(),
@@ -173,6 +189,7 @@ def open_images(
     preprocessing: Preprocessing,
     input_size: int | None = None,
     transform: OwnTransform | None = None,
+    until: float | None = None,
 ) -> FinetuneImages:
     """Decode what the cache lacks, and run the teacher, if there is one.
 
@@ -184,6 +201,7 @@ def open_images(
         preprocessing: of the backbone.
         input_size: side of the training inputs; the backbone's own by default.
         transform: of the user's own, of the training images.
+        until: on the monotonic clock, by when the teacher's views must be complete.
     """
     root, labels = manifest.root, manifest.labels
     augmentation = augmentation_of(config)
@@ -195,7 +213,7 @@ def open_images(
     holdout_pixels, unreadable = open_pixels(root, holdout, size, how, cache)
     teacher = None
     if config.teacher is not None:
-        teacher = teacher_predictions(config, root, labels, pixels.samples, augmentation)
+        teacher = teacher_predictions(config, root, labels, pixels.samples, augmentation, until)
     return FinetuneImages(
         config=config,
         train=LabelledPixels(pixels, truth_of(pixels.samples, manifest), row_weights(pixels.samples)),

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 #: Before a file that `eyebright prune` wrote, where the name of a backbone stands.
 PRUNED = "pruned:"
-_LAST_SHARE = 0.4  # of the time for training, for the last blocks, where everything may follow
 
 
 def network_to_finetune(config: TrainConfig, manifest: Manifest, own: OwnCode) -> Network:
@@ -195,9 +194,9 @@ def _finetune_depth(
     began = time.monotonic()
     plan = resolve(config, depth, model, setup)
     with main_first(config.device):
-        dataset = build(plan, model, setup)
+        dataset = build(plan, model, setup, seconds)
     loss = loss_of(config, dataset.truth, len(setup.manifest.labels), dataset.weights, setup.own.loss)
-    plan = measure(plan, dataset, model, loss)
+    plan = measure(plan, dataset, model, loss, seconds)
     if seconds is not None:
         seconds = init_group(config.device).broadcast(seconds - (time.monotonic() - began))
     return fit(plan, dataset, model, loss, setup, seconds)
@@ -207,15 +206,28 @@ def _finetune_auto(
     config: TrainConfig, manifest: Manifest, model: FinetuneModel, setup: FinetuneSetup, score: HoldoutScore
 ) -> TrainedModel:
     """Compare the linear probe with the last blocks fine-tuned and, from there, everything fine-tuned."""
-    from eyebright.verbs.train.finetune.compare import against_full, best_depth, best_of
+    from eyebright.verbs.train.finetune.compare import best_depth, best_of, kept_frozen
     from eyebright.verbs.train.finetune.recipe import AUTO_SECONDS
+    from eyebright.verbs.train.finetune.resolve import with_augmentation
+    from eyebright.verbs.train.finetune.time_shares import (
+        against_full,
+        against_last,
+        seconds_for_full,
+        seconds_for_last,
+    )
 
     budget = config.budget or AUTO_SECONDS
-    seconds = _LAST_SHARE * setup.seconds_left(budget)
-    last = _finetune_depth(config, "last", model, setup, seconds)
+    reason = against_last(setup.seconds_left(budget), setup)
+    if reason is not None:
+        progress().say(reason)
+        return kept_frozen(config, manifest, setup, score, reason)
+    resolved = with_augmentation(config, model, setup)
+    full = seconds_for_full(resolved, model, setup)
+    seconds = seconds_for_last(setup.seconds_left(budget), full)
+    last = _finetune_depth(resolved, "last", model, setup, seconds)
     results: dict[Depth, FinetuneResult] = {"last": last}
     left = setup.seconds_left(budget, last.earlier_seconds)
-    reason = against_full(last, left, setup)
+    reason = against_full(last, left, full)
     if reason is None:
         results["full"] = _finetune_depth(last.plan.options, "full", last.model.copy(), setup, left)
     if is_main():

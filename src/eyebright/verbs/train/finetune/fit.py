@@ -162,9 +162,9 @@ def _run_loop(
 ) -> Fitted:
     """Run the training loop, which resumes from a checkpoint if the options say so."""
 
-    def begin_epoch(epoch: int) -> None:
+    def begin_epoch(epoch: int, epochs: int) -> None:
         plan.save(setup.directory)
-        trainable.begin_epoch(plan, epoch)
+        trainable.begin_epoch(plan, epoch, epochs)
 
     manifest, within = setup.manifest, gain_seconds(plan.options, plan.depth)
     record = TrainingRecord(

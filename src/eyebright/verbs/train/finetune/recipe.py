@@ -21,6 +21,7 @@ from eyebright.verbs.train.options import TrainConfig, require_single_label
 Depth = Literal["off", "last", "full"]
 
 _EPOCHS: Mapping[str, int] = {"last": 20, "full": 10}
+_EPOCHS_WITHIN: Mapping[str, int] = {"last": 20, "full": 30}  # a budget, which mostly ends earlier
 _RATES: Mapping[str, float] = {"adamw": 3e-4, "adam": 3e-4, "sgd": 1e-2}
 _WHOLE = 1 / 3  # of the rate, where everything is trained: lower blocks know more that must not be lost
 _BATCH = 32
@@ -75,8 +76,8 @@ def batch_of(config: TrainConfig) -> int:
 
 
 def epochs_of(config: TrainConfig, depth: Depth) -> int:
-    """Return the number of epochs."""
-    return config.epochs or _EPOCHS[depth]
+    """Return the number of epochs; with a budget, the most that it is spent on."""
+    return config.epochs or (_EPOCHS_WITHIN if config.budget else _EPOCHS)[depth]
 
 
 def budget_of(config: TrainConfig) -> float | None:

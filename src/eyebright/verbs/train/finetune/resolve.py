@@ -30,10 +30,7 @@ def resolve(config: TrainConfig, depth: Depth, model: FinetuneModel, setup: Fine
         model: that training starts from.
         setup: what all fine-tunings of the run share.
     """
-    if config.augment == "auto" and setup.own.transform is not None:
-        config = config.model_copy(update={"augment": "none"})
-    if config.augment == "auto":
-        config = config.model_copy(update={"augment": _augmentation(config, model, setup)})
+    config = with_augmentation(config, model, setup)
     size, blocks = setup.preprocessing.size, trained_blocks(config, depth, len(model.blocks))
     frozen = len(model.blocks) - blocks
     return FinetunePlan(
@@ -50,7 +47,25 @@ def resolve(config: TrainConfig, depth: Depth, model: FinetuneModel, setup: Fine
     )
 
 
-def measure(plan: FinetunePlan, dataset: FinetuneDataset, model: FinetuneModel, loss: Loss) -> FinetunePlan:
+def with_augmentation(config: TrainConfig, model: FinetuneModel, setup: FinetuneSetup) -> TrainConfig:
+    """Return the options with an augmentation, chosen on holdout images where it was left open."""
+    if config.augment != "auto":
+        return config
+    name: AugmentName = "none"
+    if setup.own.transform is None:
+        selected, trials = select_augmentation(config, setup, model.classifier)
+        name = LADDER[int(init_group(config.device).broadcast(LADDER.index(selected)))]
+        progress().say(tell.augmentation(trials, name))
+    return config.model_copy(update={"augment": name})
+
+
+def measure(
+    plan: FinetunePlan,
+    dataset: FinetuneDataset,
+    model: FinetuneModel,
+    loss: Loss,
+    seconds: float | None = None,
+) -> FinetunePlan:
     """Return the plan with number format and learning rate, found by short trials.
 
     Args:
@@ -58,6 +73,7 @@ def measure(plan: FinetunePlan, dataset: FinetuneDataset, model: FinetuneModel, 
         dataset: the training data.
         model: whose weights are the same afterwards.
         loss: of each image.
+        seconds: that trials and training may take; None for as long as they need.
 
     Raises:
         TrainingError: not even one image fits into memory.
@@ -67,15 +83,8 @@ def measure(plan: FinetunePlan, dataset: FinetuneDataset, model: FinetuneModel, 
         if plan.options.precision == "auto":
             plan = _with_precision(plan, trainable, dataset, loss, group)
         if plan.options.lr == "find":
-            plan = _with_rate(plan, trainable, dataset, loss, group)
+            plan = _with_rate(plan, trainable, dataset, loss, group, seconds)
     return plan
-
-
-def _augmentation(config: TrainConfig, model: FinetuneModel, setup: FinetuneSetup) -> AugmentName:
-    selected, trials = select_augmentation(config, setup, model.classifier)
-    name = LADDER[int(init_group(config.device).broadcast(LADDER.index(selected)))]
-    progress().say(tell.augmentation(trials, name))
-    return name
 
 
 def _with_precision(
@@ -88,11 +97,16 @@ def _with_precision(
 
 
 def _with_rate(
-    plan: FinetunePlan, trainable: Trainable, dataset: FinetuneDataset, loss: Loss, group: ProcessGroup
+    plan: FinetunePlan,
+    trainable: Trainable,
+    dataset: FinetuneDataset,
+    loss: Loss,
+    group: ProcessGroup,
+    seconds: float | None,
 ) -> FinetunePlan:
     """Find the learning rate; where several depths are compared, each has its own."""
     net, optimizer = trainable.classifier, trainable.optimizer(plan)
-    seen = rate_test(net, dataset.data, loss, optimizer, group, plan.recipe())
+    seen = rate_test(net, dataset.data, loss, optimizer, group, plan.recipe(seconds))
     lr = group.broadcast(seen.suggestion)
     options = plan.options
     if options.finetune == plan.depth:

@@ -77,6 +77,7 @@ def teacher_predictions(
     labels: Sequence[str],
     samples: Sequence[Sample],
     augmentation: Augmentation,
+    until: float | None = None,
 ) -> CachedViews:
     """Return the teacher's log-probabilities (K) and features (F) of each view, from the cache or computed.
 
@@ -86,6 +87,7 @@ def teacher_predictions(
         labels: the K classes.
         samples: the training images, all of which can be read.
         augmentation: of the views.
+        until: on the monotonic clock; views that would not be complete then are left out, but for the first.
 
     Raises:
         NotFoundError, ModelError: the teacher is not there, or not a sealed model.
@@ -114,7 +116,7 @@ def teacher_predictions(
     pixels, _ = open_pixels(root, samples, side, interpolation, cache)
     views = config.teacher_views
     rows = CachedViews(frozen, pixels, model.size, augmentation, default_folder(), views, config.seed)
-    cache_activations(frozen, rows.jobs, 1, translate("Running the teacher"))
+    rows.limit(cache_activations(frozen, rows.jobs, 1, translate("Running the teacher"), until))
     return rows
 
 

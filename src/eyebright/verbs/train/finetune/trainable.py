@@ -22,7 +22,6 @@ from eyebright.training.finetune.system.distributed import ProcessGroup
 from eyebright.training.finetune.system.memory import activation_checkpointing
 from eyebright.verbs.train.finetune.initial_model import FinetuneModel
 from eyebright.verbs.train.finetune.plan import FinetunePlan
-from eyebright.verbs.train.finetune.recipe import epochs_of
 from eyebright.verbs.train.options import TrainConfig
 
 
@@ -48,10 +47,10 @@ class Trainable:
             return own_optimizer(plan.own.optimizer, parameter_groups(net, depths, plan.lr, *decays))
         return make_optimizer(net, depths, options.optimizer, plan.lr, *decays)
 
-    def begin_epoch(self, plan: FinetunePlan, epoch: int) -> None:
+    def begin_epoch(self, plan: FinetunePlan, epoch: int, epochs: int) -> None:
         """Unfreeze the blocks whose turn has come, with gradual unfreezing."""
         if plan.options.gradual:
-            deepest = unfrozen_depth(epoch, epochs_of(plan.options, plan.depth), self.blocks)
+            deepest = unfrozen_depth(epoch, epochs, self.blocks)
             unfreeze(self.classifier, self.depths, deepest)
 
 

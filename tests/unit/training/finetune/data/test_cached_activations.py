@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -130,6 +131,22 @@ def test_epochs_go_through_the_views(textile: Path, tmp_path: Path) -> None:
         assert torch.equal(epochs[epoch], epochs[epoch + VIEWS])
         for other in range(epoch):
             assert ((epochs[epoch] - epochs[other]).abs().mean(1) > 0.001).all()
+
+
+def test_where_time_is_short_epochs_share_the_first_view(textile: Path, tmp_path: Path) -> None:
+    counted = Counted()
+    data = data_of(textile, tmp_path, counted)
+    data.compute(until=0.0)
+    assert counted.images == 12 + 7
+    assert data.size_bytes == (12 + 7) * 4 * 49 * 2
+    assert torch.equal(whole(data, 0), whole(data, 1))
+    data_of(textile, tmp_path, counted).compute(until=math.inf)
+    assert counted.images == 12 * VIEWS + 7
+    again = data_of(textile, tmp_path, counted)
+    again.compute(until=0.0)  # what is there takes no time
+    assert counted.images == 12 * VIEWS + 7
+    assert not torch.equal(whole(again, 0), whole(again, 1))
+    assert torch.equal(whole(again, 0), whole(data, 0))
 
 
 def test_parts_are_the_whole_mixed_or_not(textile: Path, tmp_path: Path) -> None:

@@ -78,6 +78,14 @@ def test_the_rates_rise_evenly_and_the_suggestion_learns():
     assert last < first
 
 
+def test_in_a_short_time_the_rates_rise_in_fewer_steps():
+    for seconds, steps in ((0.0, 20), (math.inf, 61)):
+        training = Training()
+        seen = find_rate(training.step, training.net, training.optimizer, steps=61, seconds=seconds)
+        assert len(seen.rates) <= steps
+        assert seen.rates[1] / seen.rates[0] == pytest.approx(10 ** (6 / (steps - 1)))
+
+
 def test_it_stops_where_the_loss_is_no_number():
     training = Training()
     training.spoilt_from = 1e-3

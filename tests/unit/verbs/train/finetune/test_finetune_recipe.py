@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from eyebright.training.finetune.recipe import recipe_changes
-from eyebright.verbs.train.finetune.recipe import recipe_of
+from eyebright.verbs.train.finetune.recipe import epochs_of, recipe_of
 from eyebright.verbs.train.options import TrainConfig
 
 PLAIN: dict[str, Any] = {"data": Path("photos"), "finetune": "full", "augment": "light"}
@@ -44,3 +44,9 @@ def test_each_option_that_changes_the_course_is_told(option: str, value: Any) ->
     before, now = (recipe_of(config, "full", "fp32", None, True).to_json() for config in configs)
     told = [text for text in recipe_changes(before, now) if text.startswith(f"{option} was")]
     assert told == [f"{option} was {before[option]} and is {value} from here on."]
+
+
+def test_a_budget_is_not_left_unspent_for_want_of_epochs() -> None:
+    plain, timed = TrainConfig.build(**PLAIN), TrainConfig.build(**PLAIN, budget="1h")
+    assert epochs_of(timed, "full") > epochs_of(plain, "full")
+    assert epochs_of(TrainConfig.build(**PLAIN, budget="1h", epochs=2), "full") == 2

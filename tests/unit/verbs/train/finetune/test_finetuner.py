@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -16,13 +17,21 @@ from eyebright.backbones.torch.network import Network  # noqa: E402
 from eyebright.data.manifest import Manifest  # noqa: E402
 from eyebright.training.cache.store import exports_folder  # noqa: E402
 from eyebright.training.finetune.checkpoint import read, write  # noqa: E402
+from eyebright.training.finetune.data.cached_activations import ActivationData  # noqa: E402
 from eyebright.verbs.train.finetune import finetune_setup  # noqa: E402
+from eyebright.verbs.train.finetune.dataset import build  # noqa: E402
 from eyebright.verbs.train.finetune.finetune import _finetune_depth, load_network  # noqa: E402
 from eyebright.verbs.train.finetune.finetune_setup import FinetuneSetup  # noqa: E402
 from eyebright.verbs.train.finetune.fit import FinetuneResult  # noqa: E402
 from eyebright.verbs.train.finetune.initial_model import initial_model  # noqa: E402
 from eyebright.verbs.train.finetune.package import package  # noqa: E402
 from eyebright.verbs.train.finetune.plan import PLAN  # noqa: E402
+from eyebright.verbs.train.finetune.resolve import resolve  # noqa: E402
+from eyebright.verbs.train.finetune.time_shares import (  # noqa: E402
+    against_last,
+    seconds_for_full,
+    seconds_for_last,
+)
 from eyebright.verbs.train.frozen.linear_probe import frozen_model  # noqa: E402
 from eyebright.verbs.train.holdout import with_holdout  # noqa: E402
 from eyebright.verbs.train.options import TrainConfig  # noqa: E402
@@ -119,3 +128,49 @@ def test_time_is_kept_for_every_image_that_the_sealed_model_is_run_on(
     evaluation = len(val) / setup.probe.trials[0].images_per_second
     left = 1000 - finetune_setup._SEALING_SECONDS - evaluation
     assert setup.seconds_left(1000) == pytest.approx(left, abs=1e-6)
+
+
+def test_the_last_blocks_get_all_of_a_time_that_everything_would_not_fit_into() -> None:
+    assert seconds_for_last(100.0, full=59.0) == pytest.approx(40.0)
+    assert seconds_for_last(100.0, full=61.0) == 100.0
+    assert seconds_for_last(-1.0, full=61.0) == -1.0
+
+
+def test_timing_a_step_of_everything_leaves_the_model_as_it_is(
+    textile_manifest: Manifest, tmp_path: Path
+) -> None:
+    config = config_of(textile_manifest)
+    network = load_network(config)
+    setup = setup_of(config, textile_manifest, network, tmp_path)
+    model = initial_model(config, setup, network)
+    before = {name: tensor.clone() for name, tensor in model.classifier.state_dict().items()}
+    assert seconds_for_full(config, model, setup) > 0
+    assert all(torch.equal(before[n], tensor) for n, tensor in model.classifier.state_dict().items())
+
+
+def test_a_budget_too_short_for_the_last_blocks_is_told(textile_manifest: Manifest, tmp_path: Path) -> None:
+    config = config_of(textile_manifest)
+    setup = setup_of(config, textile_manifest, load_network(config), tmp_path)
+    assert against_last(1e9, setup) is None
+    reason = against_last(-5.0, setup)
+    assert reason is not None
+    assert "only 0 seconds are left of the budget" in reason
+
+
+@pytest.mark.parametrize(("seconds", "views"), [(None, 4), (0.0, 1)])
+def test_activations_leave_time_to_train_on_them(
+    textile_manifest: Manifest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float | None,
+    views: int,
+) -> None:
+    monkeypatch.setenv("EYEBRIGHT_CACHE", str(tmp_path / "cache"))
+    config = config_of(textile_manifest).model_copy(update={"augment": "light"})
+    network = load_network(config)
+    setup = setup_of(config, textile_manifest, network, tmp_path)
+    model = initial_model(config, setup, network)
+    data = build(resolve(config, "last", model, setup), model, setup, seconds).data
+    assert isinstance(data, ActivationData)
+    row_bytes = 2 * data.rows(0, np.arange(1), torch.device("cpu")).numel()
+    assert data.size_bytes == (views * len(setup.samples) + len(setup.holdout)) * row_bytes
