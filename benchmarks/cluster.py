@@ -4,6 +4,7 @@ python benchmarks/cluster.py scale DATA    features of real images: one worker o
 python benchmarks/cluster.py sleep         a simulated engine (sleep): 1, 8 and 64 workers
 python benchmarks/cluster.py kills         the same, a worker killed every 20 s: lost, doubled, repeated
 python benchmarks/cluster.py driver        10 million references through the driver: its memory and time
+python benchmarks/cluster.py training      what a training of 10 million images holds on its driver
 python benchmarks/cluster.py ray           the simulated engine at 5,000 images a shard, by Ray
 
 DATA is a folder of labelled images. Workers import this file, so its head imports nothing heavy.
@@ -34,7 +35,7 @@ from eyebright.types import JsonObject, StoredJson
 
 SHARD_IMAGES = 5000
 TRIES = 3
-MANIFEST_IMAGES = 1_000_000
+IMAGES_A_FILE, WRITTEN_AT_ONCE = 1_000_000, 100_000
 
 
 def sleep_shard(content: StoredJson) -> JsonObject:
@@ -125,7 +126,7 @@ def measure_kills(arguments: argparse.Namespace) -> None:
 
 
 def measure_driver(arguments: argparse.Namespace) -> None:
-    """Print memory and time of a driver that hands out many references, and what a training adds to that."""
+    """Print memory and time of a driver that hands out many references."""
     cluster = Cluster(LocalLauncher(2))
     start, rows = time.process_time(), 0
     for _, answer in cluster.map(shards(arguments.shards, 0.0, SHARD_IMAGES), task()):
@@ -135,34 +136,149 @@ def measure_driver(arguments: argparse.Namespace) -> None:
     print(
         f"{rows:,} references: {peak:.0f} MB at most, {time.process_time() - start:.0f} s of processor time"
     )
+
+
+class _Pretending(LocalLauncher):
+    """A worker in this process that computes nothing: what the driver does is left."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def start(self, number: int, wanted: Callable[[], bool]) -> Any:
+        return self
+
+    def close(self) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+    def run(self, task: str, shard: Shard) -> StoredJson:
+        import numpy as np
+
+        from eyebright.training.cache.segment import write_segment
+        from eyebright.training.linear_probe.class_statistics import FeatureStatistics
+        from eyebright.training.linear_probe.feature_sums import _file_name
+
+        content = shard.content
+        if task.endswith("header_shard"):
+            shas = [blake2b(path.encode(), digest_size=16).hexdigest() for path in content["paths"]]
+            return {"done": {"headers": [[sha, 500, 375, 0, sha] for sha in shas]}}
+        if task.endswith("sums_shard"):
+            width = content["spaces"][1]
+            sums = FeatureStatistics.empty(width, content["classes"])
+            sums.triangle[:] = 1
+            sums.class_counts[:] = np.bincount(content["truth"], minlength=content["classes"])
+            data = sums.to_bytes()
+            Path(content["folder"], _file_name(shard.name, data)).write_bytes(data)
+            return {"done": {}}
+        keys = np.frombuffer(b"".join(bytes.fromhex(sha) for _, sha, _ in content["images"]), np.uint8)
+        rows = np.zeros((len(keys) // 16, 1), np.float16)
+        for folder in content["folders"]:
+            write_segment(Path(folder), keys.reshape(-1, 16), rows, shard.name)
+        return {"done": {"rows": len(rows), "absent": None, "seconds": 0.0}}
+
+
+def write_rows(place: Path, count: int) -> None:
+    """Write Parquet files of images that hold nothing, with their classes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    image = pa.array([b"\xff\xd8"] * WRITTEN_AT_ONCE, pa.binary())
+    for number, start in enumerate(range(0, count, IMAGES_A_FILE)):
+        schema = pa.schema([("image", pa.binary()), ("label", pa.string())])
+        with pq.ParquetWriter(place / f"part-{number:04}.parquet", schema) as writer:
+            for first in range(start, min(start + IMAGES_A_FILE, count), WRITTEN_AT_ONCE):
+                some = range(first, min(first + WRITTEN_AT_ONCE, count))
+                labels = pa.array([f"class {n * 7919 % 100:02}" for n in some])
+                writer.write_table(pa.table({"image": image[: len(some)], "label": labels}, schema))
+
+
+def memory(name: str) -> float:
+    """Return what the system says of this process's memory, in MB."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
+
+def measure_training(arguments: argparse.Namespace) -> None:
+    """Print memory and time of each step of a training that the driver does itself, computing no image."""
+    import subprocess
+    import sys
+
     import numpy as np
 
-    from eyebright.data.manifest import Sample
-    from eyebright.training.cache.fill import cut, distinct
-    from eyebright.training.cache.key_index import KeyIndex
+    from eyebright.cluster.choose import using
+    from eyebright.data.manifest_file import write_manifest
+    from eyebright.data.source import scan
+    from eyebright.evaluation.rules.decisions import Decisions
+    from eyebright.runs.predictions_csv import write_predictions
+    from eyebright.runs.scoring import Predictions
+    from eyebright.runtime.progress import SILENT
+    from eyebright.training.cache.fill import cut, distinct, fill
     from eyebright.training.cache.store import FeatureSpace
+    from eyebright.training.linear_probe.feature_sums import sums_of_folds
+    from eyebright.training.linear_probe.folds import assign_folds, groups_of
+    from eyebright.training.linear_probe.targets import truth_of
+
+    begun = time.process_time()
 
     def tell(what: str) -> None:
-        nonlocal peak
-        before, peak = peak, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"{what}: {(peak - before) * 2**20 / MANIFEST_IMAGES:.0f} bytes an image more")
+        nonlocal begun
+        seconds = time.process_time() - begun
+        print(
+            f"{what:34} {memory('VmRSS'):6.0f} MB, {memory('VmHWM'):6.0f} at most, {seconds:6.0f} s",
+            flush=True,
+        )
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # begins VmHWM anew
+        begun = time.process_time()
 
-    samples = [
-        Sample(str(path), "cat", "train", str(sha), 500, 375)
-        for path, sha, _ in references(0, MANIFEST_IMAGES)
-    ]
-    tell("a manifest")
-    tables = (
-        np.frombuffer(b"".join(s.key for s in samples[at : at + SHARD_IMAGES]), np.uint8)
-        for at in range(0, len(samples), SHARD_IMAGES)
-    )
-    index = KeyIndex()
-    index.add((number, keys.reshape(-1, 16)) for number, keys in enumerate(tables))
-    tell(f"the places of {len(index):,} rows of the cache")
-    with tempfile.TemporaryDirectory() as place:
-        spaces = [FeatureSpace(Path(place), {}, 480)]
-        count = sum(1 for _ in cut(Path(), distinct(samples), 64, {}, spaces))
-    tell(f"{count} shards")
+    with tempfile.TemporaryDirectory() as name:
+        place, rows = Path(name), arguments.rows
+        (place / "data").mkdir()
+        here = "import sys; sys.path.insert(0, sys.argv[1]); import cluster, pathlib; "
+        code = here + "cluster.write_rows(pathlib.Path(sys.argv[2]), int(sys.argv[3]))"
+        folder = str(Path(__file__).parent)
+        subprocess.run([sys.executable, "-c", code, folder, str(place / "data"), str(rows)], check=True)
+        tell("imports")
+        with using(Cluster(_Pretending())) as _, SILENT.task("") as shown:
+            manifest = scan(place / "data")  # of more than a million, near duplicates are not looked for
+            tell("manifest with its splits")
+            samples = manifest.of("train")
+            tell(f"{len(samples):,} of training, in order")
+            truth, groups = truth_of(samples, manifest), groups_of(samples)
+            folds = assign_folds(truth, groups, 3, seed=0)
+            tell("classes, groups, folds")
+            space = FeatureSpace(place, {}, 1)
+            wanted = distinct(samples)
+            cluster = Cluster(_Pretending())
+            count = len(cut(manifest.root, wanted, 64, {}, [space]))
+            fill(cluster, shards, {}, manifest.root, wanted, [space], shown)  # type: ignore[arg-type]
+            there = space.contains([s.key for s in samples[:1000]])
+            tell(f"{count:,} shards, and where rows lie")
+            found = _Extractor(space, arguments.width)
+            sums_of_folds(found, samples, truth, None, folds, shown)  # type: ignore[arg-type]
+            tell("sums of the head")
+            del truth, groups, folds, space, found, wanted
+            held_out = manifest.of("val")
+            chance = np.full((len(held_out), len(manifest.labels)), 0.01, np.float32)
+            answers = Predictions(
+                held_out, manifest.labels, chance, [], Decisions(np.full(len(manifest.labels), np.nan))
+            )
+            answers.metrics("val", 0)
+            tell(f"metrics of {len(held_out):,} images")
+            write_predictions(place / "predictions.csv", answers.rows())
+            tell("predictions.csv")
+            print(manifest.digest, bool(there.all()))
+            write_manifest(manifest, place / "manifest.parquet")
+            tell("digest and manifest.parquet")
+
+
+class _Extractor:
+    """What sums are asked of: a space of any width."""
+
+    def __init__(self, space: Any, width: int) -> None:
+        space.width = width
+        self.spaces, self.definition = [space], {}
 
 
 def measure_ray(arguments: argparse.Namespace) -> None:
@@ -236,6 +352,7 @@ def main() -> None:
         "sleep": (measure_sleep, {"--seconds": 1.0}),
         "kills": (measure_kills, {"--seconds": 2.0, "--every": 20.0, "--shards": 200}),
         "driver": (measure_driver, {"--shards": 2000}),
+        "training": (measure_training, {"--rows": 10_000_000, "--width": 480}),
         "ray": (measure_ray, {"--seconds": 10.0}),
     }
     for name, (function, options) in measured.items():

@@ -75,7 +75,9 @@ def test_an_evaluation_looks_into_an_archive(archive: Path, textile_run: Run, tm
     assert json.loads(done.stdout)["accuracy"] == textile_run.metrics["accuracy"]
 
 
-def test_data_convert_applies_fixes_and_says_what_it_wrote(archive: Path, tmp_path: Path) -> None:
+def test_data_convert_applies_fixes_and_says_what_it_wrote(
+    archive: Path, textile: Path, tmp_path: Path
+) -> None:
     (tmp_path / "fixes.csv").write_text("image,action\ntrain/nominal/none.jpg,drop\n")
     words = ("data", "convert", archive, "--to", "hf", "--out", tmp_path / "new")
     done = eyebright(*words, "--fixes", tmp_path / "fixes.csv")
@@ -88,6 +90,13 @@ def test_data_convert_applies_fixes_and_says_what_it_wrote(archive: Path, tmp_pa
     ]
     assert (tmp_path / "new" / "README.md").read_text(encoding="utf-8").startswith("---\n")
     assert "must not exist" in refused(eyebright(*words), 2)
+    groups = tmp_path / "groups.csv"
+    rows = [f"{path},{path.parent.name},{i // 2}" for i, path in enumerate(sorted(textile.rglob("*.jpg")))]
+    groups.write_text("\n".join(["path,label,group", *rows]))
+    assert "also has: group" in refused(
+        eyebright("data", "convert", groups, "--to", "folder", "--out", tmp_path / "folders")
+    )
+    assert not (tmp_path / "folders").exists()
     assert "must be convert" in refused(eyebright("data", archive, "--to", "hf"), 2)
 
 

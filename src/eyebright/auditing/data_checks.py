@@ -19,6 +19,7 @@ from eyebright.auditing.shift import SIGNIFICANT, Shift, compare_parts
 from eyebright.data.checks import removed_leaks
 from eyebright.data.image_properties import camera
 from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.runtime.compact.rows import values
 from eyebright.runtime.parallel import parallel
 from eyebright.training.linear_probe.folds import groups_of
 from eyebright.training.linear_probe.pca import standardise
@@ -138,9 +139,9 @@ def some_images(samples: Sequence[Sample], count: int, seed: int) -> list[Sample
 def group_counts(manifest: Manifest) -> GroupCounts | None:
     """Return how many groups there are; None where images have none."""
     splits: dict[str, set[Split]] = defaultdict(set)
-    for sample in manifest.samples:
-        if sample.group:
-            splits[sample.group].add(sample.split)
+    for group, split in values(manifest.samples, "group", "split"):
+        if group:
+            splits[group].add(split)
     if not splits:
         return None
     counts = {part: sum(part in some for some in splits.values()) for part in SPLITS}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 
 from eyebright.errors import DataError
+from eyebright.runtime.compact.repeats import Repeats
+from eyebright.runtime.compact.rows import values
 from eyebright.text.format import listed, number
 from eyebright.text.language import translate
 from eyebright.types import Skipped, Split
@@ -145,7 +147,7 @@ def with_weight(manifest: Manifest) -> Manifest:
     Raises:
         DataError: a class has no others.
     """
-    weightless = [s.path for s in manifest.of("train") if not s.weight]
+    weightless = [path for path, weight in values(manifest.of("train"), "path", "weight") if not weight]
     if not weightless:
         return manifest
     reason = "The weight of this image in training is 0, so it was left out."
@@ -160,11 +162,14 @@ def with_weight(manifest: Manifest) -> Manifest:
     return left
 
 
-def conflicts(samples: Iterable[Sample]) -> list[Skipped]:
+def conflicts(samples: Sequence[Sample]) -> list[Skipped]:
     """Return a warning for each image that lies under several labels, naming all of its places."""
+    repeats = Repeats(values(samples, "identity"), len(samples))
     first: dict[str, Sample] = {}
     rivals: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
+    for sample in samples if repeats else ():
+        if sample.identity not in repeats:
+            continue
         known = first.setdefault(sample.identity, sample)
         if known.label != sample.label:
             rivals[sample.identity].append(sample)
@@ -173,7 +178,9 @@ def conflicts(samples: Iterable[Sample]) -> list[Skipped]:
 
 def copies(samples: Sequence[Sample]) -> list[Skipped]:
     """Return a warning that counts the exact copies, if there are any."""
-    count = len(samples) - len({sample.identity for sample in samples})
+    repeats = Repeats(values(samples, "identity"), len(samples))
+    several = Counter(name for name in values(samples, "identity") if name in repeats) if repeats else {}
+    count = sum(several.values()) - len(several)
     if not count:
         return []
     return [
@@ -186,15 +193,16 @@ def copies(samples: Sequence[Sample]) -> list[Skipped]:
     ]
 
 
-def leaks(samples: Iterable[Sample]) -> list[Skipped]:
+def leaks(samples: Sequence[Sample]) -> list[Skipped]:
     """Return the samples to skip so that no image is in two splits: test wins over val, val over train."""
+    repeats = Repeats(values(samples, "identity"), len(samples))
+    copied = [sample for sample in samples if sample.identity in repeats] if repeats else []
     owner: dict[str, Sample] = {}
-    samples = list(samples)
-    for sample in samples:
+    for sample in copied:
         known = owner.setdefault(sample.identity, sample)
         if _RANK[sample.split] > _RANK[known.split]:
             owner[sample.identity] = sample
-    return [_leaked(s.path, owner[s.identity].path) for s in samples if owner[s.identity].split != s.split]
+    return [_leaked(s.path, owner[s.identity].path) for s in copied if owner[s.identity].split != s.split]
 
 
 def removed_leaks(manifest: Manifest) -> int:

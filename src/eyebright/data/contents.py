@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -13,6 +13,8 @@ from eyebright.data.colour import FULL_LEVEL, fitting_level
 from eyebright.data.decode import highest_grey, open_rgb
 from eyebright.data.header import read_image
 from eyebright.errors import ImageError, NotFoundError
+from eyebright.runtime.compact.repeats import Repeats
+from eyebright.runtime.compact.rows import changed, kept, values
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.parallel import parallel
 from eyebright.types import Skipped
@@ -31,7 +33,7 @@ class Content:
     high: float | None
 
 
-def with_contents(root: Path, samples: Sequence[Sample]) -> tuple[list[Sample], list[Skipped]]:
+def with_contents(root: Path, samples: Sequence[Sample]) -> tuple[Sequence[Sample], list[Skipped]]:
     """Return samples whose copies share a content, with one white level, and what is to be said of it.
 
     Two JPEGs are copies where their compressed data are the same, whatever their metadata: that is known
@@ -42,24 +44,45 @@ def with_contents(root: Path, samples: Sequence[Sample]) -> tuple[list[Sample], 
         samples: with what their headers tell.
     """
     contents = _read_contents(root, _to_decode(samples))
-    known = {s.sha: contents[s.sha].sha if s.sha in contents else s.content or s.sha for s in samples}
+
+    def known(sha: str, content: str) -> str:
+        return contents[sha].sha if sha in contents else content or sha
+
+    def pairs() -> Iterator[tuple[str, str]]:
+        return ((sha, known(sha, content)) for sha, content in values(samples, "sha", "content"))
+
+    repeats = Repeats((content for _, content in pairs()), len(samples))
     first: dict[str, str] = {}
-    for sha, content in known.items():
-        first[content] = min(sha, first.get(content, sha))
+    for sha, content in pairs() if repeats else ():
+        if content in repeats:
+            first[content] = min(sha, first.get(content, sha))
     level, notes = _white_level(samples, contents)
-    return [
-        replace(s, content=first[known[s.sha]], white_level=s.white_level and level) for s in samples
-    ], notes
+    with_content = (
+        replace(s, content=first.get(known(s.sha, s.content), s.sha), white_level=s.white_level and level)
+        for s in samples
+    )
+    return changed(samples, with_content), notes
 
 
 def _to_decode(samples: Sequence[Sample]) -> list[Sample]:
     """Return one sample a file whose pixels must be known: of deep grey, and of what may be a copy."""
+    # Of sizes whose images all tell their content, only those of deep grey must be decoded.
+    told = dict.fromkeys(values(samples, "width", "height"), True)
+    for width, height, content in values(samples, "width", "height", "content"):
+        told[width, height] = told[width, height] and bool(content)
+    asked = kept(
+        samples,
+        (
+            white > 0 or not told[width, height]
+            for width, height, white in values(samples, "width", "height", "white_level")
+        ),
+    )
     same_size: dict[tuple[int, int], dict[str, Sample]] = defaultdict(dict)
-    for sample in samples:
+    for sample in asked:
         same_size[sample.width, sample.height].setdefault(sample.sha, sample)
     found: list[Sample] = []
-    for group in same_size.values():
-        comparable = len(group) < 2 or all(s.content for s in group.values())
+    for size, group in same_size.items():
+        comparable = told[size] or len(group) < 2
         found += [s for s in group.values() if s.white_level or not comparable]
     return found
 
@@ -94,7 +117,7 @@ def _content(data: bytes) -> Content:
 
 def _white_level(samples: Sequence[Sample], contents: dict[str, Content]) -> tuple[int, list[Skipped]]:
     """Return the white level that training images need, those of a test split not asked."""
-    deep = [s for s in samples if s.white_level]
+    deep = kept(samples, map(bool, values(samples, "white_level")))
     asked = [s for s in deep if s.split != "test"] or deep
     highs = [high for s in asked if s.sha in contents and (high := contents[s.sha].high) is not None]
     if not highs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +30,9 @@ from eyebright.data.walk import (
     subfolders,
 )
 from eyebright.errors import DataError, ImageError
+from eyebright.runtime.compact.rows import compact, ordered, values
 from eyebright.runtime.context import progress_task
+from eyebright.runtime.progress import Task
 from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
 
@@ -76,8 +78,8 @@ def scan(
     manifest = manifest.without(leaks(samples))
     require_classes(_recount(manifest, counts), where, manifest.skipped)
     warnings = (*manifest.warnings, *conflicts(samples), *copies(manifest.samples))
-    ordered = tuple(sorted(manifest.samples, key=lambda s: s.path))
-    return draw(replace(manifest, samples=ordered, warnings=warnings), layout.shares, seed, drawing)
+    by_path = ordered(manifest.samples, "path")
+    return draw(replace(manifest, samples=by_path, warnings=warnings), layout.shares, seed, drawing)
 
 
 def scan_as_given(folder: Path) -> tuple[Manifest, bool]:
@@ -91,8 +93,7 @@ def scan_as_given(folder: Path) -> tuple[Manifest, bool]:
     """
     layout = find_layout(folder, None, None)
     manifest = _read(folder, layout, _list_parts(layout))
-    ordered = tuple(sorted(manifest.samples, key=lambda s: s.path))
-    return replace(manifest, samples=ordered), len(layout.folders) > 1
+    return replace(manifest, samples=ordered(manifest.samples, "path")), len(layout.folders) > 1
 
 
 def scan_one_class(
@@ -114,8 +115,7 @@ def scan_one_class(
     """
     layout = find_layout(folder, val, test)
     manifest = _read(folder, layout, _list_parts(layout, loose=True))
-    ordered = tuple(sorted(manifest.samples, key=lambda s: s.path))
-    return replace(manifest, samples=ordered), layout.shares
+    return replace(manifest, samples=ordered(manifest.samples, "path")), layout.shares
 
 
 def training_classes(folder: Path, val: Path | float | None, test: Path | float | None) -> list[str]:
@@ -136,18 +136,21 @@ def _read(folder: Path, layout: Layout, listings: dict[Split, FolderListing]) ->
     """Return the images that are listed, each in the part where it lies."""
     root = resolved(folder)
     skipped: list[Skipped] = []
-    samples: list[Sample] = []
     total = sum(len(listing.files) for listing in listings.values())
-    with progress_task("Reading images", total=total) as task:
+
+    def found(task: Task) -> Iterator[Sample]:
         for split, listing in listings.items():
             prefix = _prefix(layout.folders[split], root)
-            skipped += [replace(s, path=prefix + s.path) for s in listing.skipped]
+            skipped.extend(replace(s, path=prefix + s.path) for s in listing.skipped)
             for files, headers in read_headers(layout.folders[split], listing.files):
-                _collect(files, headers, split, prefix, samples, skipped)
+                yield from _collected(files, headers, split, prefix, skipped)
                 task.advance(len(files))
-    samples, changed = with_contents(root, samples)
+
+    with progress_task("Reading images", total=total) as task:
+        read = compact(found(task))
+    samples, notes = with_contents(root, read)
     others = other_files(sum((found.others for found in listings.values()), Counter()))
-    return Manifest(root, tuple(samples), tuple(skipped), (*layout.notes, *others, *changed))
+    return Manifest(root, samples, tuple(skipped), (*layout.notes, *others, *notes))
 
 
 def scan_part(
@@ -162,14 +165,9 @@ def scan_part(
     """
     listing = _list_part(require_folder(folder), set())
     skipped = list(listing.skipped)
-    samples: list[Sample] = []
-    with progress_task("Reading images", total=len(listing.files)) as task:
-        for files, headers in read_headers(folder, listing.files):
-            _collect(files, headers, split, "", samples, skipped)
-            task.advance(len(files))
-    samples, _ = with_contents(folder, samples)
+    samples, _ = with_contents(folder, _read_part(folder, listing.files, split, skipped))
     warnings = other_files(listing.others) + conflicts(samples) + copies(samples)
-    return Manifest(resolved(folder), tuple(samples), tuple(skipped), tuple(warnings))
+    return Manifest(resolved(folder), samples, tuple(skipped), tuple(warnings))
 
 
 def scan_ood(
@@ -186,12 +184,22 @@ def scan_ood(
     if not files:
         raise no_images(folder, listing.others)
     skipped = list(listing.skipped)
-    samples: list[Sample] = []
-    with progress_task("Reading images", total=len(files)) as task:
+    samples = _read_part(folder, files, "test", skipped)
+    return Manifest(resolved(folder), samples, tuple(skipped))
+
+
+def _read_part(
+    folder: Path, files: Sequence[tuple[str, str]], split: Split, skipped: list[Skipped]
+) -> Sequence[Sample]:
+    """Return the images of one split that can be read; ``skipped`` gets the others."""
+
+    def found(task: Task) -> Iterator[Sample]:
         for some, headers in read_headers(folder, files):
-            _collect(some, headers, "test", "", samples, skipped)
+            yield from _collected(some, headers, split, "", skipped)
             task.advance(len(some))
-    return Manifest(resolved(folder), tuple(samples), tuple(skipped))
+
+    with progress_task("Reading images", total=len(files)) as task:
+        return compact(found(task))
 
 
 def _list_parts(layout: Layout, *, loose: bool = False) -> dict[Split, FolderListing]:
@@ -254,35 +262,33 @@ def _no_classes(folder: Path, listing: FolderListing) -> DataError:
     )
 
 
-def _collect(
+def _collected(
     files: Sequence[tuple[str, str]],
     headers: Sequence[Header | ImageError],
     split: Split,
     prefix: str,
-    samples: list[Sample],
     skipped: list[Skipped],
-) -> None:
+) -> Iterator[Sample]:
+    """Yield the samples of files that could be read; ``skipped`` gets the others."""
     for (label, path), header in zip(files, headers, strict=True):
         if isinstance(header, ImageError):
             skipped.append(Skipped(prefix + path, header.template, header.values))
         else:
-            samples.append(
-                Sample(
-                    prefix + path,
-                    label,
-                    split,
-                    header.sha,
-                    header.width,
-                    header.height,
-                    white_level=header.white_level,
-                    content=header.content,
-                )
+            yield Sample(
+                prefix + path,
+                label,
+                split,
+                header.sha,
+                header.width,
+                header.height,
+                white_level=header.white_level,
+                content=header.content,
             )
 
 
 def _recount(manifest: Manifest, before: dict[Split, Counter[str]]) -> dict[Split, dict[str, int]]:
     found: dict[Split, Counter[str]] = {
-        split: Counter(s.label for s in manifest.of(split)) for split in SPLITS
+        split: Counter(values(manifest.of(split), "label")) for split in SPLITS
     }
     return {split: {label: found[split][label] for label in before.get(split, ())} for split in SPLITS}
 

@@ -6,16 +6,19 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.table.chosen import Columns
+from eyebright.runtime.compact.rows import kept, ordered, values
 from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 #: The splits in which images lie.
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -33,6 +36,12 @@ def joined(labels: Iterable[str]) -> str:
 def parted(text: str) -> tuple[str, ...]:
     """Return the labels in what :func:`joined` made of them."""
     return tuple(text.split(JOINT)) if text else ()
+
+
+def place_of(path: str) -> tuple[str, int, str]:
+    """Return what sorts paths as images lie in a file of many: by folder, the numbers in it by their size."""
+    folder, _, name = path.rpartition("/")
+    return folder, len(name), name
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,9 @@ class Sample:
     weight: float = 1.0
     text: str = ""
 
+    #: What need not be kept twice of many samples; see `eyebright.runtime.compact`.
+    MOSTLY_LIKE: ClassVar = {"content": "sha"}
+
     @property
     def identity(self) -> str:
         """Return what copies have in common: they are one image, whatever metadata their files hold."""
@@ -91,8 +103,7 @@ class Sample:
     @property
     def place(self) -> tuple[str, int, str]:
         """Return what sorts samples as they lie in a file of many, so that it is read from its beginning."""
-        folder, _, name = self.path.rpartition("/")
-        return folder, len(name), name
+        return place_of(self.path)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -123,7 +134,7 @@ class Manifest:
 
     Attributes:
         root: ``root / sample.path`` is where a sample lies.
-        samples: of all splits.
+        samples: of all splits; a tuple of few, columns of many.
         skipped: files that are not among them.
         warnings: of the data.
         label_set: the labels of a multi-label manifest; None of a multi-class one.
@@ -132,7 +143,7 @@ class Manifest:
     """
 
     root: Path
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     skipped: tuple[Skipped, ...] = ()
     warnings: tuple[Skipped, ...] = field(default=())
     label_set: tuple[str, ...] | None = None
@@ -149,14 +160,14 @@ class Manifest:
         """Return the classes in the order of the model's outputs."""
         if self.label_set is not None:
             return self.label_set
-        return tuple(sorted({s.label for s in self.samples}))
+        return tuple(sorted(set(values(self.samples, "label"))))
 
     @cached_property
     def white_level(self) -> int | None:
         """Return the white level of the images with grey of more than 8 bits; None where there are none."""
-        return max((s.white_level for s in self.samples if s.white_level), default=None)
+        return max(filter(None, values(self.samples, "white_level")), default=None)
 
-    def of(self, split: Split) -> tuple[Sample, ...]:
+    def of(self, split: Split) -> Sequence[Sample]:
         """Return the samples of one split in the order of their content, so that no result hangs on names."""
         return self._parts[split]
 
@@ -165,46 +176,50 @@ class Manifest:
 
         Every class is listed in every split.
         """
-        found = {split: Counter(self._named(self._parts[split])) for split in SPLITS}
+        found = {split: Counter(self._named(values(self._parts[split], "label"))) for split in SPLITS}
         return {split: {label: found[split][label] for label in self.labels} for split in SPLITS}
 
     def without(self, skipped: Iterable[Skipped]) -> Manifest:
         """Return this manifest less the samples whose paths are skipped; the reasons are kept with it."""
         gone = tuple(skipped)
         paths = {s.path for s in gone}
-        kept = tuple(s for s in self.samples if s.path not in paths)
-        return replace(self, samples=kept, skipped=self.skipped + gone)
+        left = kept(self.samples, (path not in paths for path in values(self.samples, "path")))
+        return replace(self, samples=left, skipped=self.skipped + gone)
 
     @cached_property
     def training_weights(self) -> TrainingWeights | None:
         """Return how the training images weigh; None where all weigh alike."""
-        weights = [s.weight for s in self.of("train")]
-        if len(set(weights)) < 2:
+        samples = self.of("train")
+        known = set(values(samples, "weight"))
+        if len(known) < 2:
             return None
-        like = sum(weights) ** 2 / sum(weight**2 for weight in weights)
+        like = sum(values(samples, "weight")) ** 2 / sum(weight**2 for weight in values(samples, "weight"))
         column = None if self.columns is None else self.columns.weight
-        return TrainingWeights(column, min(weights), max(weights), like)
+        return TrainingWeights(column, min(known), max(known), like)
 
     @cached_property
     def digest(self) -> str:
         """Return the hex hash of images, labels, splits, weights and texts, whatever paths and order."""
         # Hash and part have a fixed alphabet and no file name holds a NUL, so no two tables give one text.
-        lines = sorted(f"{s.sha} {s.split} {s.label}{_weight_text(s)}{_text_hash(s)}\0" for s in self.samples)
         state = blake2b(digest_size=16)
-        for line in lines:
-            state.update(line.encode("utf-8", "surrogatepass"))
+        for _, equal in groupby(ordered(self.samples, "sha"), attrgetter("sha")):
+            for line in sorted(map(_line, equal)):
+                state.update(line.encode("utf-8", "surrogatepass"))
         return state.hexdigest()
 
-    def _named(self, samples: Iterable[Sample]) -> Iterator[str]:
-        for sample in samples:
-            yield from sample.labels if self.task.multilabel else (sample.label,)
+    def _named(self, labels: Iterable[str]) -> Iterator[str]:
+        for label in labels:
+            yield from parted(label) if self.task.multilabel else (label,)
 
     @cached_property
-    def _parts(self) -> dict[Split, tuple[Sample, ...]]:
-        parts: dict[Split, list[Sample]] = {split: [] for split in SPLITS}
-        for sample in self.samples:
-            parts[sample.split].append(sample)
-        return {split: tuple(sorted(samples, key=_content)) for split, samples in parts.items()}
+    def _parts(self) -> dict[Split, Sequence[Sample]]:
+        samples = ordered(self.samples, "sha", "label", "group", "path")
+        return {split: kept(samples, (s == split for s in values(samples, "split"))) for split in SPLITS}
+
+
+def _line(sample: Sample) -> str:
+    """Return what a digest takes of a sample; sorted lines are in the order of their hashes."""
+    return f"{sample.sha} {sample.split} {sample.label}{_weight_text(sample)}{_text_hash(sample)}\0"
 
 
 def _weight_text(sample: Sample) -> str:
@@ -216,7 +231,3 @@ def _text_hash(sample: Sample) -> str:
     """Return what tells a text; nothing of none, so that digests without texts stay as they were."""
     content = sample.text.encode("utf-8", "surrogatepass")
     return f"\0{blake2b(content, digest_size=16).hexdigest()}" if content else ""
-
-
-def _content(sample: Sample) -> tuple[str, str, str, str]:
-    return sample.sha, sample.label, sample.group, sample.path

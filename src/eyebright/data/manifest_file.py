@@ -19,6 +19,7 @@ from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.table.chosen import Columns
 from eyebright.errors import DataError, NotFoundError
 from eyebright.runtime.atomic import atomic_path
+from eyebright.runtime.compact.rows import from_columns
 from eyebright.text.language import english
 from eyebright.types import Skipped
 
@@ -102,7 +103,7 @@ def read_manifest(path: Path) -> Manifest:
             raise ValueError("not a regular file")
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             stored = file.schema_arrow.metadata or {}
-            samples = tuple(_samples(file))
+            samples = from_columns(Sample, _columns(file))
             if _DIGEST in stored and stored[_DIGEST] != _digest(stored[_KEY], len(samples)):
                 raise ValueError("damaged")
         about = _ABOUT.validate_json(stored[_KEY])
@@ -154,8 +155,7 @@ def _check_values(columns: dict[str, list[Any]]) -> None:
         raise ValueError("weights that cannot be")
 
 
-def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
-    known: dict[Any, Any] = {}  # one object a class name, part and size, not one a row
+def _columns(file: pq.ParquetFile) -> Iterator[dict[str, list[Any]]]:
     given = {field.name: field.type for field in file.schema_arrow}
     names = list(_SCHEMA.names)
     may_lack = _LATEST if _DIGEST in (file.schema_arrow.metadata or {}) else _LATEST + _LATER
@@ -168,6 +168,5 @@ def _samples(file: pq.ParquetFile) -> Iterator[Sample]:
             raise ValueError("empty cells")
         columns = {name: batch.column(name).to_pylist() for name in names}
         _check_values(columns)
-        for name in set(names) - {"path", "sha", "content", "text"}:
-            columns[name] = [known.setdefault(value, value) for value in columns[name]]
-        yield from map(Sample, *(columns[name] for name in names))
+        if batch.num_rows:
+            yield columns

@@ -15,6 +15,7 @@ from eyebright.cluster.cluster import Cluster
 from eyebright.data.header import Header, read_header
 from eyebright.data.storage.places import resolved
 from eyebright.errors import ImageError
+from eyebright.runtime.parallel import parallel
 from eyebright.types import Json, JsonObject, ShardJson
 
 _CHUNK = 256
@@ -31,12 +32,7 @@ def read_headers(folder: Path, files: _Files) -> Iterator[tuple[_Files, list[Hea
     if cluster is not None and len(files) > _CHUNK:
         yield from _on_cluster(cluster, folder, files)
         return
-    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
-    pool = ThreadPoolExecutor(_threads())
-    try:
-        yield from zip(chunks, pool.map(lambda chunk: _headers(top, chunk), chunks), strict=True)
-    finally:  # at Ctrl-C, too: what is not begun is not begun
-        pool.shutdown(cancel_futures=True)
+    yield from parallel(lambda chunk: (chunk, _headers(top, chunk)), _chunks(files, _CHUNK), _threads())
 
 
 def header_shard(content: ShardJson) -> JsonObject:
@@ -52,19 +48,22 @@ def _on_cluster(
     cluster: Cluster, folder: Path, files: _Files
 ) -> Iterator[tuple[_Files, list[Header | ImageError]]]:
     size = min(_SHARD, max(_CHUNK, -(-len(files) // (4 * cluster.workers))))
-    chunks = [files[start : start + size] for start in range(0, len(files), size)]
     top = os.fspath(resolved(folder))
     shards = (
         Shard(str(number), {"folder": top, "paths": [path for _, path in chunk]})
-        for number, chunk in enumerate(chunks)
+        for number, chunk in enumerate(_chunks(files, size))
     )
     early: dict[int, list[Header | ImageError]] = {}
     after = 0
     for shard, answer in cluster.map(shards, header_shard):
         early[int(shard.name)] = [_heard(told) for told in answer["headers"]]
         while after in early:
-            yield chunks[after], early.pop(after)
+            yield files[after * size : (after + 1) * size], early.pop(after)
             after += 1
+
+
+def _chunks(files: _Files, size: int) -> Iterator[_Files]:
+    return (files[start : start + size] for start in range(0, len(files), size))
 
 
 def _headers(top: str, files: _Files) -> list[Header | ImageError]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from eyebright.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from eyebright.data.manifest import Sample
     from eyebright.types import IntArray, Split
@@ -22,7 +22,7 @@ _NAMES: tuple[Split, ...] = ("train", "val", "test")
 
 
 def assign(
-    labels: Sequence[str], shas: Sequence[str], share_val: float, share_test: float, seed: int
+    labels: Iterable[str], shas: Iterable[str], share_val: float, share_test: float, seed: int
 ) -> list[Split]:
     """Return the split of each image.
 
@@ -52,9 +52,11 @@ def assign(
             val=share_val,
             test=share_test,
         )
-    if not shas:
+    halves = _halves(shas)
+    if not len(halves):
         return []
-    keys, group = _groups(shas)
+    keys, group = _groups(halves)
+    del halves  # of millions of images, memory is needed now
     classes, sizes = _classes(labels, group, len(keys))
     part = np.zeros(len(keys), np.int64)
     for code, share, spare in ((2, share_test, 2 if share_val else 1), (1, share_val, 1)):
@@ -99,22 +101,33 @@ def _held_out(
     return taken
 
 
-def _groups(shas: Sequence[str]) -> tuple[_Keys, IntArray]:
-    """Return a 64-bit key for each distinct hash, and each image's index among them."""
-    halves = np.frombuffer(bytes.fromhex("".join(shas)), ">u8").astype(np.uint64).reshape(-1, 2)
+def _halves(shas: Iterable[str]) -> _Keys:
+    """Return hashes (N, 2) as numbers."""
+    data = bytearray()
+    for sha in shas:
+        data += bytes.fromhex(sha)
+    return np.frombuffer(data, ">u8").astype(np.uint64).reshape(-1, 2)
+
+
+def _groups(halves: _Keys) -> tuple[_Keys, IntArray]:
+    """Return a 64-bit key for each distinct hash (N, 2), and each image's index among them."""
     order = np.lexsort((halves[:, 1], halves[:, 0]))
-    rows = halves[order]
-    new = np.concatenate(([True], (rows[1:] != rows[:-1]).any(axis=1)))
-    group = np.empty(len(rows), np.int64)
+    first, second = halves[order, 0], halves[order, 1]
+    new = np.concatenate(([True], (first[1:] != first[:-1]) | (second[1:] != second[:-1])))
+    del second
+    group = np.empty(len(first), np.int64)
     group[order] = np.cumsum(new) - 1
-    return rows[new, 0], group
+    return first[new], group
 
 
-def _classes(labels: Sequence[str], group: IntArray, count: int) -> tuple[IntArray, IntArray]:
+def _classes(labels: Iterable[str], group: IntArray, count: int) -> tuple[IntArray, IntArray]:
     """Return each group's class (the first by name where copies disagree) and how many images it holds."""
-    codes = {label: code for code, label in enumerate(sorted(set(labels)))}
+    seen: dict[str, int] = {}
+    found = np.fromiter((seen.setdefault(label, len(seen)) for label in labels), np.int32, len(group))
+    codes = np.empty(len(seen), np.int64)
+    codes[[seen[label] for label in sorted(seen)]] = np.arange(len(seen))
     classes = np.full(count, len(codes), np.int64)
-    np.minimum.at(classes, group, np.fromiter((codes[label] for label in labels), np.int64, len(labels)))
+    np.minimum.at(classes, group, codes[found])
     # A name that only ever comes second in its groups owns none: close the gaps.
     classes = np.unique(classes, return_inverse=True)[1]
     return classes, np.bincount(group, minlength=count)

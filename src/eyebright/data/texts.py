@@ -13,6 +13,7 @@ from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.storage.places import read_bytes
 from eyebright.data.table.chosen import BESIDE
 from eyebright.errors import DataError
+from eyebright.runtime.compact.rows import values
 from eyebright.types import Skipped
 
 #: Characters of a text that are kept; the model reads fewer.
@@ -132,7 +133,7 @@ def require_more_than_label(manifest: Manifest) -> None:
         DataError: they are.
     """
     names = ", ".join(manifest.columns.text if manifest.columns else (BESIDE,))
-    pairs = Counter((s.label, s.text) for s in manifest.samples if s.text)
+    pairs = Counter((label, text) for label, text in values(manifest.samples, "label", "text") if text)
     labels, texts = {label for label, _ in pairs}, {text for _, text in pairs}
     spelled = sum(count for (label, text), count in pairs.items() if text.casefold() == label.casefold())
     one_each = len(labels) > 1 and len(pairs) == len(labels) == len(texts) and pairs.total() > 2 * len(pairs)
@@ -150,9 +151,9 @@ def shared_texts(samples: Sequence[Sample]) -> list[list[int]]:
     What very many share, such as the name of a shop, says nothing of belonging together.
     """
     places: dict[str, list[int]] = defaultdict(list)
-    for place, sample in enumerate(samples):
-        if sample.text:
-            places[sample.text.casefold()].append(place)
+    for place, text in enumerate(values(samples, "text")):
+        if text:
+            places[text.casefold()].append(place)
     most = max(_SHARED_LEAST, _SHARED_SHARE * len(samples))
     return [some for some in places.values() if 1 < len(some) <= most]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,10 +13,11 @@ from typing import TypeAlias
 
 from eyebright.data.formats.known import extensions
 from eyebright.data.storage.base import StorageEntry
-from eyebright.data.storage.places import exists, is_folder, scandir, status
+from eyebright.data.storage.places import exists, is_folder, is_remote, scandir, status
 from eyebright.errors import DataError, NotFoundError
 from eyebright.types import Skipped
 
+_ADDRESS = re.compile(r"([A-Za-z][\w+.-]+):/")
 _IGNORED_FOLDERS = frozenset({"__macosx", "@eadir"})
 _IGNORED_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
@@ -103,6 +105,12 @@ def require_folder(folder: Path) -> Path:
         raise DataError(
             "The data must be a folder. {path} is a file. Give a folder with one subfolder for each class.",
             path=folder,
+        )
+    if not is_remote(folder) and (address := _ADDRESS.match(str(folder))):
+        raise NotFoundError(
+            "Addresses that begin with {scheme}: are not read. Download the data, and give its folder or "
+            "archive; s3, gs, abfs and hdfs are read, and with the package fsspec others.",
+            scheme=address[1],
         )
     raise NotFoundError("The data must exist. {path} does not. Check the path.", path=folder)
 

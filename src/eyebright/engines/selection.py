@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from eyebright.backbones.card import Preprocessing
@@ -27,7 +28,7 @@ def trial_images(paths: Sequence[Path], preprocessing: Preprocessing) -> list[UI
     skipped: list[Skipped] = []
     size, interpolation = preprocessing.size, preprocessing.interpolation
     stride = max(1, len(paths) // _IMAGES)
-    for path in (*paths[::stride], *paths):
+    for path in chain(paths[::stride], paths):
         try:
             image = open_rgb(path, min_side=size)
         except (ImageError, NotFoundError) as error:  # it is reported when its features are computed

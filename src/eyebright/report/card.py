@@ -11,7 +11,7 @@ from eyebright.evaluation.advice import FEWEST_EVALUATED
 from eyebright.evaluation.multiclass.results import Metrics
 from eyebright.report.content import ReportContent
 from eyebright.report.sections.update import updated_from
-from eyebright.report.sections.usage import snippet
+from eyebright.report.sections.usage import TIMM_SNIPPET, snippet
 from eyebright.report.summary.assessment import assess, verdict_of
 from eyebright.report.summary.claims import claims
 from eyebright.report.summary.findings import majority_sentence
@@ -46,6 +46,7 @@ class ModelCard:
         metrics: name, value and interval of each.
         classes: label, images, precision and recall of each.
         snippet: Python that uses the model.
+        timm_snippet: Python that loads the backbone into timm; empty where that is not possible.
     """
 
     front_matter: Sequence[str]
@@ -60,6 +61,7 @@ class ModelCard:
     metrics: Sequence[Sequence[str]]
     classes: Sequence[Sequence[str]]
     snippet: str
+    timm_snippet: str
 
 
 def model_card(content: ReportContent) -> str:
@@ -78,6 +80,7 @@ def model_card(content: ReportContent) -> str:
         metrics=_metrics(content.metrics),
         classes=_classes(content.metrics),
         snippet=snippet(content),
+        timm_snippet=TIMM_SNIPPET if content.for_timm else "",
     )
     return render_markdown("card.md", card=card)
 

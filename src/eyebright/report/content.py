@@ -23,6 +23,7 @@ from eyebright.few_labels.unlabelled import UnlabelledOutcome
 from eyebright.report.anomaly.outcome import AnomalyOutcome
 from eyebright.report.metrics_content import MetricsContent
 from eyebright.report.update_content import UpdateOutcome
+from eyebright.runtime.compact.rows import kept, values
 from eyebright.sealed.parity import Parity
 from eyebright.training.finetune.history import EpochRow
 from eyebright.types import FloatArray, Interval, JsonObject, Split
@@ -183,6 +184,7 @@ class ReportContent:
         tunable: whether the backbone is still as it came, so that fine-tuning may help.
         licence: of the weights; empty where it is not known.
         random_weights: whether the backbone started without having learned anything.
+        for_timm: whether the backbone's weights lie beside the model, as timm loads them.
         parity: the sealed model's parity check.
         operating_curves: operating points with their curves.
         contested: evaluated images that reach the thresholds of several classes.
@@ -225,6 +227,7 @@ class ReportContent:
     tunable: bool = False
     licence: str = ""
     random_weights: bool = False
+    for_timm: bool = False
     baseline: BaselineComparison | None = None
     parity: Parity | None = None
     operating_curves: Sequence[OperatingCurve] = ()
@@ -248,9 +251,9 @@ class ReportContent:
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def evaluated(self) -> list[PredictionRow]:
+    def evaluated(self) -> Sequence[PredictionRow]:
         """Return the rows of the evaluated split."""
-        return [row for row in self.rows if row.split == self.metrics.split]
+        return kept(self.rows, (split == self.metrics.split for split in values(self.rows, "split")))
 
     @property
     def majority(self) -> Majority:

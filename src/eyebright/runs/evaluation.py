@@ -38,6 +38,7 @@ from eyebright.runs.rules import Rules
 from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runs.slices import ColumnsFile, find_slices
 from eyebright.runtime.atomic import write_text
+from eyebright.runtime.compact.rows import chained
 from eyebright.runtime.context import timed, watch
 from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.model import SealedModel, UnwrittenModel
@@ -226,7 +227,7 @@ def evaluate_model(model: SealedModel, plan: EvaluationPlan) -> Evaluation:
     manifest, split, root = plan.manifest, plan.split, plan.manifest.root
     statistics = ImageStatistics(default_folder(), model.size, model.white_level)
     with timed("evaluate"):
-        samples = [sample for part in plan.predicted for sample in manifest.of(part)]
+        samples = chained([manifest.of(part) for part in plan.predicted])
         own = predict_samples(model, root, samples, default_folder(), statistics.measure)
         predictions = plan.cross_validated or own
         predictions.require_images(split)

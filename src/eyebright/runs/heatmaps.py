@@ -18,6 +18,7 @@ from eyebright.report.content import EmbeddingMap
 from eyebright.report.sections.gallery import surest_mistakes
 from eyebright.report.thumbnails import data_uri
 from eyebright.runs.scoring import Predictions
+from eyebright.runtime.compact.rows import picked
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import SealedModel
@@ -51,15 +52,12 @@ def explain_predictions(
     """
     if predictions.task.multilabel:
         return {}, None
-    pairs = [
-        (sample, row)
-        for sample, row in zip(predictions.samples, predictions.rows(), strict=True)
-        if row.split == split
-    ]
-    heatmaps = heat_of_mistakes(model, root, [row for _, row in pairs]) if heat else {}
+    places = predictions.of(split)
+    samples, rows = picked(predictions.samples, places), picked(predictions.rows(), places)
+    heatmaps = heat_of_mistakes(model, root, rows) if heat else {}
     if model.has_anomaly_map:  # its features are distances, which lay out nothing
         return heatmaps, None
-    return heatmaps, embedding_map(model, root, pairs, seed, layout)
+    return heatmaps, embedding_map(model, root, samples, rows, seed, layout)
 
 
 def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRow]) -> dict[str, str]:
@@ -90,7 +88,8 @@ def heat_of_mistakes(model: SealedModel, root: Path, rows: Sequence[PredictionRo
 def embedding_map(
     model: SealedModel,
     root: Path,
-    pairs: Sequence[tuple[Sample, PredictionRow]],
+    samples: Sequence[Sample],
+    predicted: Sequence[PredictionRow],
     seed: int,
     layout: Method = "t-SNE",
 ) -> EmbeddingMap | None:
@@ -99,20 +98,20 @@ def embedding_map(
     Of many images all mistakes are shown, as far as there is room, and others at random. Features are those
     that were cached when the model was run.
     """
-    chosen = [pairs[i] for i in _chosen([row for _, row in pairs], seed)]
-    if len(chosen) < _FEWEST_POINTS:
+    places = _chosen(predicted, seed)
+    if len(places) < _FEWEST_POINTS:
         return None
-    by_sample = {id(sample): row for sample, row in chosen}
+    by_path = {row.path: row for row in picked(predicted, places)}
     features, rows = [], []
-    for block in predict_blocks(model, root, [sample for sample, _ in chosen], default_folder()):
+    for block in predict_blocks(model, root, picked(samples, places), default_folder()):
         if block.features is None:
             return None
         features.append(block.features)
-        rows += [by_sample[id(sample)] for sample in block.samples]
+        rows += [by_path[sample.path] for sample in block.samples]
     if len(rows) < _FEWEST_POINTS:
         return None
     found = project(np.concatenate(features), seed, layout)
-    return EmbeddingMap(rows=rows, points=found.points, method=found.method, count=len(pairs))
+    return EmbeddingMap(rows=rows, points=found.points, method=found.method, count=len(samples))
 
 
 def _chosen(rows: Sequence[PredictionRow], seed: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from eyebright.data.manifest import SPLITS, Manifest
@@ -49,6 +50,9 @@ def say_found(manifest: Manifest) -> None:
                 first=period.first,
                 last=period.last,
             )
+        periods = list(manifest.facts.periods.values())
+        if any(later.first <= earlier.last for earlier, later in pairwise(periods)):
+            say("Images that belong together stay in the split of the newest one, so these times overlap.")
     say_skipped(manifest.skipped)
     for entry in manifest.warnings[:_LISTED]:
         say_warning(entry)

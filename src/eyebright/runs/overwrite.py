@@ -14,7 +14,7 @@ from eyebright.runtime.atomic import remove_left, storage_errors
 from eyebright.runtime.context import say
 
 _FINETUNING = (
-    *("plan.json", "history.csv"),
+    *("plan.json", "history.csv", "backbone.safetensors"),
     *("checkpoints/step-*.safetensors", "checkpoints/best.safetensors"),
 )
 # Files that only some trainings write, also those that were interrupted.

@@ -131,8 +131,7 @@ def new_directory(given: Path | None, parent: str, name: str, *, overwrite: bool
                 "directory, or replace the run with --overwrite.",
                 path=given,
             )
-    plain = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
-    directory = given or Path(parent) / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
+    directory = given or dated_directory(parent, name)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -144,6 +143,12 @@ def new_directory(given: Path | None, parent: str, name: str, *, overwrite: bool
         ) from error
     remove_left(directory)
     return directory
+
+
+def dated_directory(parent: str, name: str) -> Path:
+    """Return ``parent``/NAME-TIME, which is not made."""
+    plain = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+    return Path(parent) / f"{plain}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def write_options(config: Config, directory: Path, name: str = OPTIONS) -> None:

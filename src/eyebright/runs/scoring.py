@@ -19,6 +19,7 @@ from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.measure import Majority, majority_of, measure_split
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.rules.decisions import Decisions
+from eyebright.runtime.compact.rows import compact, kept, picked, values
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
 from eyebright.sealed.inference import OnDecoded, predict_blocks
@@ -69,7 +70,9 @@ class Predictions:
     @cached_property
     def kinds(self) -> IntArray:
         """Return (N,) numbers of the samples' classes, or of their sets of labels."""
-        return np.unique([s.label for s in self.samples], return_inverse=True)[1].astype(np.int64)
+        names = {name: i for i, name in enumerate(sorted(set(values(self.samples, "label"))))}
+        found = (names[label] for label in values(self.samples, "label"))
+        return np.fromiter(found, np.int64, len(self.samples))
 
     @cached_property
     def correct(self) -> BoolArray:
@@ -85,14 +88,14 @@ class Predictions:
         """Return (n,) whether other predictions (n, K) are correct; ``truth`` may be one for all."""
         return self.task.agree(self.task.predicted(probabilities), truth)
 
-    def rows(self) -> list[PredictionRow]:
+    def rows(self) -> Sequence[PredictionRow]:
         """Return one row an image, as `predictions.csv` and the report take it."""
         predicted = self.predicted
         confidence = self.task.confidence(self.probabilities, predicted)
         of_truth = self.task.confidence(self.probabilities, self.truth)
         names = self.task.names(predicted, self.labels)
         rows = zip(self.samples, names, confidence, of_truth, self.probabilities, strict=True)
-        return [
+        return compact(
             PredictionRow(
                 s.path,
                 s.split,
@@ -105,11 +108,12 @@ class Predictions:
                 s.group,
             )
             for s, name, c, t, p in rows
-        ]
+        )
 
     def of(self, split: Split) -> IntArray:
         """Return the places (n,) of the samples of one split."""
-        return np.array([i for i, s in enumerate(self.samples) if s.split == split], np.int64)
+        here = (one == split for one in values(self.samples, "split"))
+        return np.flatnonzero(np.fromiter(here, np.bool_, len(self.samples)))
 
     def scores_of(self, split: Split) -> FloatArray:
         """Return OOD scores (n,) of one split; empty of a model without."""
@@ -122,18 +126,18 @@ class Predictions:
 
     def groups(self, places: IntArray) -> IntArray | None:
         """Return (n,) numbers that images of one group and copies share; None where no two are related."""
-        found = groups_of([self.samples[i] for i in places])
+        found = groups_of(picked(self.samples, places))
         return found if len(found) and int(found.max()) + 1 < len(found) else None
 
     def majority(self, split: Split) -> Majority:
         """Return the most frequent class, or set of labels, of one split."""
-        return majority_of([self.samples[i].label for i in self.of(split)])
+        return majority_of(list(values(picked(self.samples, self.of(split)), "label")))
 
     def group_results(self, split: Split) -> GroupResults | None:
         """Return how the groups (patients, lots) of one split are found; None where images have none."""
         places = self.of(split)
         groups = self.groups(places)
-        if groups is None or not any(self.samples[i].group for i in places):
+        if groups is None or not any(values(picked(self.samples, places), "group")):
             return None
         task, truth = self.task, self.truth[places]
         means = group_means(groups, self.probabilities[places])
@@ -207,24 +211,24 @@ def predict_samples(
     Raises:
         DataError: no image can be read.
     """
-    kept: list[Sample] = []
     rows: list[FloatArray] = []
     scores: list[FloatArray] = []
     skipped: list[Skipped] = []
     with task or progress_task("Running the sealed model", total=len(samples)) as shown:
         for block in predict_blocks(model, root, samples, cache, seen):
             shown.advance(len(block.samples) + len(block.skipped))
-            kept += block.samples
             rows.append(block.probabilities)
             if block.scores is not None:
                 scores.append(block.scores)
             skipped += block.skipped
-    if not kept:
+    if len(skipped) == len(samples):
         error = DataError(
             "At least one image to evaluate must be readable. Got {count:image|images}, none of them "
             "readable. Copy the images again.",
             count=len(samples),
         )
         raise naming(error, skipped)
+    gone = {entry.path for entry in skipped}
+    read = kept(samples, (path not in gone for path in values(samples, "path"))) if gone else samples
     ood_scores = np.concatenate(scores) if scores else None
-    return Predictions(kept, model.labels, np.concatenate(rows), skipped, model.decisions, ood_scores)
+    return Predictions(read, model.labels, np.concatenate(rows), skipped, model.decisions, ood_scores)

@@ -17,9 +17,10 @@ from eyebright.errors import DataError
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.slices import Column, Slice, slices
 from eyebright.runs.scoring import Predictions
+from eyebright.runtime.compact.rows import picked, values
 from eyebright.runtime.parallel import parallel
 from eyebright.sealed.image_statistics import ImageStatistics
-from eyebright.types import Split
+from eyebright.types import IntArray, Split
 
 _FORMATS = {"jpg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "jpeg": "JPEG", "tif": "TIFF"}
 # A column of numbers with fewer distinct values names things: sites, batches, yes or no.
@@ -54,14 +55,20 @@ def find_slices(
         columns: a file of further properties.
     """
     places = predictions.of(split)
-    samples = [predictions.samples[i] for i in places]
+    samples = picked(predictions.samples, places)
     further = [] if columns is None else read_columns(columns.path, samples, (root, columns.folder))
-    _, first = np.unique([sample.sha for sample in samples], return_index=True)
+    first = _first_of_copies(samples)
     kept = places[first]
-    distinct = [predictions.samples[i] for i in kept]
+    distinct = picked(predictions.samples, kept)
     chosen = [Column(c.name, _some(c.values, first.tolist())) for c in further]
     found = [*_columns(distinct, root, statistics), *chosen]
     return slices(found, predictions.correct[kept], predictions.kinds[kept], predictions.groups(kept))
+
+
+def _first_of_copies(samples: Sequence[Sample]) -> IntArray:
+    """Return the places (n,) of the first sample of each hash, in the order of the hashes."""
+    shas = np.fromiter((sha.encode() for sha in values(samples, "sha")), "S32", len(samples))
+    return np.unique(shas, return_index=True)[1]
 
 
 def read_columns(path: Path, samples: Sequence[Sample], folders: Sequence[Path]) -> list[Column]:

@@ -24,6 +24,7 @@ from eyebright.data.header import read_image
 from eyebright.data.image_properties import looks
 from eyebright.data.manifest import Sample
 from eyebright.errors import ClusterError, EyebrightError, ImageError, NotFoundError, StorageError
+from eyebright.runtime.compact.rows import changed, kept, values
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.machine import usable_cores
 from eyebright.runtime.onnx_session import open_session, run
@@ -141,11 +142,14 @@ class _CachedFeatures:
     def fill(self, root: Path, samples: Sequence[Sample]) -> None:
         """Have a cluster compute the features that are not on disk, where one is in use."""
         cluster = cluster_in_use()
-        # The key is the hash alone.
-        missing = [replace(s, white_level=0) if s.white_level else s for s in samples if s.sha not in self]
-        if cluster is None or self._space is None or self._cache is None or len(missing) < LEAST_IMAGES:
+        if cluster is None or self._space is None or self._cache is None:
             return
-        images = distinct(missing)
+        lacking = kept(samples, (sha not in self for sha in values(samples, "sha")))
+        if len(lacking) < LEAST_IMAGES:
+            return
+        # The key is the hash alone.
+        missing = (replace(s, white_level=0) if s.white_level else s for s in lacking)
+        images = distinct(changed(lacking, missing))
         looks = ImageStatistics(self._cache, self._model.size, self._model.white_level).space
         spaces = [self._space, *([] if looks is None else [looks])]
         job: JsonObject = {

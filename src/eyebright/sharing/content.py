@@ -18,7 +18,7 @@ from eyebright.runs.run import Run
 from eyebright.runtime.stored import Value, read_json, read_stored, reason_of
 from eyebright.sealed.model import SealedModel
 from eyebright.sharing.place import Content, content_digest
-from eyebright.sharing.sums import CARD, CERTIFICATES, CONFIG, EXPORTS, SUMS, sums_text
+from eyebright.sharing.sums import CARD, CERTIFICATES, CONFIG, EXPORTS, SUMS, WEIGHTS, sums_text
 from eyebright.types import Json, StoredJson
 
 #: What is shared only where it is asked for: the first two name every image.
@@ -54,6 +54,8 @@ def shared_files(run: Run, more: Collection[More], *, report: bool) -> dict[str,
     card = next((path for name in (_OWN_CARD, CARD) if (path := run.directory / name).is_file()), None)
     if card is not None:
         files[CARD] = card
+    if (run.directory / WEIGHTS).is_file():
+        files[WEIGHTS] = run.directory / WEIGHTS
     if report and run.report.is_file():
         files[run.report.name] = run.report
     for name in more:

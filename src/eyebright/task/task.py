@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from eyebright.runtime.compact.rows import values
 from eyebright.task.logits import binary_cross_entropy, cross_entropy, sigmoid, softmax
 from eyebright.task.temperature import fit_temperature
 from eyebright.types import BoolArray, FloatArray, IntArray
@@ -106,7 +107,8 @@ class MultiClass:
     def encode(self, samples: Sequence[LabelledSample], labels: Sequence[str]) -> IntArray:
         """Return class numbers (N,)."""
         number = {label: i for i, label in enumerate(labels)}
-        return np.array([number[s.label] for s in samples], np.int64)
+        found = (number[label] for label in values(samples, "label"))
+        return np.fromiter(found, np.int64, len(samples))
 
     def strata(self, truth: IntArray) -> IntArray:
         """Return the class numbers (N,) themselves."""

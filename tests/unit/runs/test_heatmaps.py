@@ -37,8 +37,7 @@ def test_a_page_of_an_evaluation_has_the_map(textile_run: Run, textile: Path, tm
 def test_images_of_a_class_lie_together(
     model: SealedModel, textile_manifest: Manifest, answered: Predictions
 ):
-    pairs = list(zip(answered.samples, answered.rows(), strict=True))
-    found = embedding_map(model, textile_manifest.root, pairs, seed=0)
+    found = embedding_map(model, textile_manifest.root, answered.samples, answered.rows(), seed=0)
     assert found is not None
     assert found.count == len(found.rows) == len(found.points) == 72
     labels = [row.label for row in found.rows]
@@ -48,8 +47,8 @@ def test_images_of_a_class_lie_together(
 
 
 def test_few_images_have_no_map(model: SealedModel, textile_manifest: Manifest, answered: Predictions):
-    pairs = list(zip(answered.samples, answered.rows(), strict=True))[:39]
-    assert embedding_map(model, textile_manifest.root, pairs, seed=0) is None
+    samples, rows = answered.samples[:39], answered.rows()[:39]
+    assert embedding_map(model, textile_manifest.root, samples, rows, seed=0) is None
 
 
 def test_the_surest_mistakes_have_their_heat(

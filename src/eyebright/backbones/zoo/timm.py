@@ -26,6 +26,11 @@ _SHORT = {
 }
 
 
+def architecture(name: str) -> str:
+    """Return timm's own name of an architecture, without the tag of its weights."""
+    return _SHORT.get(name, name).partition(".")[0]
+
+
 class Timm:
     """timm as a source."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter
@@ -67,6 +68,8 @@ def read_coco(path: Path, text: bytes) -> Annotations:
             path=path,
             error=error,
         ) from None
+    _require_own_ids(path, "images", [image.id for image in content.images])
+    _require_own_ids(path, "categories", [category.id for category in content.categories])
     names = {category.id: category.name.strip() for category in content.categories}
     labels: dict[int | str, set[str]] = defaultdict(set)
     unknown: Counter[int | str] = Counter()
@@ -92,6 +95,18 @@ def read_coco(path: Path, text: bytes) -> Annotations:
         reason = "{count:image has|images have} annotations, but the file does not list them, such as {id}."
         found.skipped.append(Skipped(path.name, reason, {"count": len(labels), "id": next(iter(labels))}))
     return found
+
+
+def _require_own_ids(path: Path, what: str, ids: Sequence[int | str]) -> None:
+    if len(set(ids)) == len(ids):
+        return
+    raise DataError(
+        "Each of the COCO {what} must have an id of its own. {path} has {id} more than once. Export it "
+        "again, or correct the ids.",
+        what=what,
+        path=path,
+        id=next(id_ for id_, count in Counter(ids).items() if count > 1),
+    )
 
 
 def _split_of(path: Path) -> Split | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from eyebright.data.splits.names import named_split
-from eyebright.data.table.cells import append_rows, table_of
+from eyebright.data.table.cells import one_below_the_other, table_of
 from eyebright.data.table.chosen import Columns
 from eyebright.data.table.columns import find_meaning
 from eyebright.data.table.listed import ListedImages
@@ -31,7 +31,7 @@ def from_metadata(root: Path, tables: Sequence[str], chosen: Columns, *, multila
     Raises:
         DataError: a table cannot be read, or it is open what a column means.
     """
-    merged: dict[str, list[str]] = {}
+    parts: list[dict[str, Sequence[str]]] = []
     splits = [named_split(Path(name).parent.name) for name in tables]
     for name, split in zip(tables, splits, strict=True):
         table = read_table(root / name)
@@ -42,9 +42,9 @@ def from_metadata(root: Path, tables: Sequence[str], chosen: Columns, *, multila
             cells[column] = [f"{folder}/{path}" for path in cells[column]]
         if all(splits):
             cells[_SPLIT] = [str(split)] * len(table.rows)
-        append_rows(merged, cells)
+        parts.append(cells)
     source = root / tables[0] if len(tables) == 1 else root
     column_of_splits = chosen.split or (_SPLIT if all(splits) else None)
     wanted = replace(chosen, path=chosen.path or FILE_NAME, split=column_of_splits)
-    meant = find_meaning(table_of(source, merged), multilabel=multilabel, chosen=wanted)
+    meant = find_meaning(table_of(source, one_below_the_other(parts)), multilabel=multilabel, chosen=wanted)
     return ListedImages(source, root, meant)

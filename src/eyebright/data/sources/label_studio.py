@@ -168,12 +168,16 @@ def _image_key(path: Path, rows: Sequence[Mapping[str, Any]], chosen: Columns) -
 
 
 def _one_question(path: Path, names: Sequence[str], chosen: Columns) -> str:
+    if not names:
+        raise DataError(
+            "There must be annotated images. {path} has none that can be used. Annotate some.", path=path
+        )
     wanted = [name for name in names if name in chosen.label] if chosen.label else names
     if len(wanted) != 1:
         raise DataError(
             "One question must give the label. {path} has answers to: {names}. Name one with --label.",
             path=path,
-            names=", ".join(names) or "-",
+            names=", ".join(names),
         )
     return wanted[0]
 

@@ -21,6 +21,8 @@ from eyebright.data.walk import require_folder
 from eyebright.errors import DataError, NotFoundError
 
 TABLES = ("labels.csv", "labels.tsv", "labels.jsonl", "labels.parquet")
+#: Most are ZIP archives inside, of no images.
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 _SAVED = ("dataset_dict.json", "state.json")
 _HEAD_BYTES = 2**16
 
@@ -34,6 +36,12 @@ def find_listing(data: Path) -> tuple[Path, Source | None]:
         NotFoundError: it does not exist.
         DataError: it is nothing that can be read, or two lists fit.
     """
+    if data.suffix.lower() in _SPREADSHEETS and is_file(data):
+        raise DataError(
+            "A table must be text or Parquet. {path} is a spreadsheet. Save it as CSV (in Excel: CSV UTF-8), "
+            "and give that file.",
+            path=data,
+        )
     if _is_folder(data):
         storage = storage_at(data) if is_file(data) else None
         if storage is not None and isinstance(storage[0], RowStorage):

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,12 +16,13 @@ from pydantic import BaseModel, TypeAdapter
 from eyebright.data.splits.names import named_split
 from eyebright.data.storage.places import is_remote, open_binary, storage_at
 from eyebright.data.storage.rows import RowStorage, image_columns
-from eyebright.data.table.cells import append_rows, table_of
+from eyebright.data.table.cells import one_below_the_other, table_of
 from eyebright.data.table.chosen import Columns
 from eyebright.data.table.columns import find_meaning
 from eyebright.data.table.listed import ListedImages
 from eyebright.data.table.read import columns_of
 from eyebright.errors import DataError
+from eyebright.runtime.compact.rows import compact_values
 from eyebright.runtime.stored import parse_json
 from eyebright.types import Split
 
@@ -128,7 +130,7 @@ def _from_files(
     *,
     multilabel: bool,
 ) -> ListedImages:
-    merged: dict[str, list[str]] = {}
+    parts: list[dict[str, Sequence[str]]] = []
     column = ""
     on_disk = os.path.isdir(root)  # no archive or remote place names a file of this machine
     for file, split in files:
@@ -136,13 +138,18 @@ def _from_files(
         column = _image_column(root / file, storage, chosen)
         prefix = "" if file == "." else f"{file}/"
         cells = columns_of(storage.others())
-        cells[_PATH] = [f"{prefix}{column}/{name}" for name in storage.names(column)]
-        if on_disk:
-            for row, path in storage.elsewhere(column).items():
-                if not is_remote(path):
-                    cells[_PATH][row] = (Path(file).parent / path).as_posix()
-        cells[_SPLIT] = [split or ""] * len(cells[_PATH])
-        append_rows(merged, cells)
+        elsewhere = storage.elsewhere(column) if on_disk else {}
+        beside = {
+            row: (Path(file).parent / path).as_posix()
+            for row, path in elsewhere.items()
+            if not is_remote(path)
+        }
+        cells[_PATH] = compact_values(
+            beside.get(row) or f"{prefix}{column}/{name}" for row, name in enumerate(storage.names(column))
+        )
+        cells[_SPLIT] = compact_values(repeat(split or "", len(cells[_PATH])))
+        parts.append(cells)
+    merged = one_below_the_other(parts) if parts else {}
     if not any(merged.get(_SPLIT, ())):
         merged.pop(_SPLIT, None)
     column_of_splits = chosen.split or (_SPLIT if _SPLIT in merged else None)

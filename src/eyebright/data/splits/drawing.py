@@ -16,6 +16,7 @@ from eyebright.data.splits.name_groups import with_name_groups
 from eyebright.data.splits.units import joined
 from eyebright.data.texts import require_more_than_label, shared_texts, with_texts_beside
 from eyebright.errors import DataError
+from eyebright.runtime.compact.rows import changed, compact, kept, values
 from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
 
@@ -40,6 +41,8 @@ class Drawing:
     texts_beside: bool = False
 
 
+#: Of more images near duplicates are not looked for: the time grows with the square of their number.
+MOST_COMPARED = 1_000_000
 #: By chance, and only exact copies and groups stay together.
 BY_CHANCE = Drawing()
 
@@ -65,10 +68,20 @@ def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: 
         manifest = with_times(manifest)
     if drawing.group_from is not None:
         named = with_name_groups(manifest.samples, drawing.group_from)
-        manifest = replace(manifest, samples=tuple(named))
+        manifest = replace(manifest, samples=compact(named))
     samples = manifest.samples
-    near = [] if drawing.near_duplicates is None else drawing.near_duplicates(manifest.root, samples)
-    manifest = replace(manifest, samples=tuple(joined(samples, [*near, *shared_texts(samples)])))
+    near: Sequence[Sequence[int]] = []
+    if drawing.near_duplicates is not None and len(samples) <= MOST_COMPARED:
+        near = drawing.near_duplicates(manifest.root, samples)
+    elif drawing.near_duplicates is not None:
+        reason = (
+            "Near duplicates were not looked for: there are {count:image|images}, and of more than {most} it "
+            "would take days. Exact copies were kept in the same split. Give images that belong together a "
+            "group (--group or --group-from)."
+        )
+        note = Skipped(".", reason, {"count": len(samples), "most": MOST_COMPARED})
+        manifest = replace(manifest, warnings=(*manifest.warnings, note))
+    manifest = replace(manifest, samples=joined(samples, [*near, *shared_texts(samples)]))
     manifest = _hold_out(manifest, shares, seed, drawing.by)
     if drawing.by == "time":
         require_old_images(manifest)
@@ -95,20 +108,22 @@ def _require_no_splits(manifest: Manifest, option: str) -> None:
 
 
 def _hold_out(manifest: Manifest, shares: Mapping[Split, float], seed: int, by: str) -> Manifest:
-    pool = [i for i, s in enumerate(manifest.samples) if s.split == "train"]
-    samples = [manifest.samples[i] for i in pool]
+    if not any(shares.values()):
+        return manifest
+    samples = kept(manifest.samples, (split == "train" for split in values(manifest.samples, "split")))
     if by == "time":
         splits = assign_by_time(samples, shares)
     else:
         several = manifest.task.multilabel
-        labels = rarest([s.labels for s in samples]) if several else [s.label for s in samples]
-        keys = [unit_key(s) for s in samples]
+        labels = rarest([s.labels for s in samples]) if several else values(samples, "label")
+        keys = (unit_key(s) for s in samples)
         splits = assign(labels, keys, shares.get("val", 0.0), shares.get("test", 0.0), seed)
-    drawn = list(manifest.samples)
-    for i, sample, split in zip(pool, samples, splits, strict=True):
-        if split != "train":  # all others stay the objects that they are
-            drawn[i] = replace(sample, split=split)
-    return replace(manifest, samples=tuple(drawn))
+    waiting = iter(splits)
+    drawn = (
+        s if s.split != "train" or (split := next(waiting)) == "train" else replace(s, split=split)
+        for s in manifest.samples
+    )
+    return replace(manifest, samples=changed(manifest.samples, drawn))
 
 
 def with_facts(manifest: Manifest, near: Sequence[Sequence[int]], by: str) -> Manifest:
@@ -146,9 +161,10 @@ def with_facts(manifest: Manifest, near: Sequence[Sequence[int]], by: str) -> Ma
 def _divided_groups(manifest: Manifest) -> list[Skipped]:
     """Return a warning of groups that splits of the data's own divide, if there are such."""
     splits: dict[str, set[Split]] = defaultdict(set)
-    for sample in manifest.samples:
-        if sample.group:
-            splits[sample.group].add(sample.split)
+    if len(set(values(manifest.samples, "split"))) > 1:
+        for group, split in values(manifest.samples, "group", "split"):
+            if group:
+                splits[group].add(split)
     divided = [group for group, found in splits.items() if len(found) > 1]
     if not divided:
         return []

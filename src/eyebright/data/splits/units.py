@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from eyebright.data.manifest import Sample
+from eyebright.runtime.compact.repeats import Repeats
+from eyebright.runtime.compact.rows import changed, values
 
 
-def joined(samples: Sequence[Sample], near: Sequence[Sequence[int]]) -> list[Sample]:
+def joined(samples: Sequence[Sample], near: Sequence[Sequence[int]]) -> Sequence[Sample]:
     """Return samples whose units hold together all that belongs together, however it is connected.
 
     Args:
@@ -26,9 +28,13 @@ def joined(samples: Sequence[Sample], near: Sequence[Sequence[int]]) -> list[Sam
     def join(one: str, other: str) -> None:
         parent[root(one)] = root(other)
 
-    for sample in samples:
-        if sample.group:
-            join(_own_name(sample), f"image {sample.identity}")
+    if any(values(samples, "group")):
+        # A group is only joined to others by an image that comes again, or that is a near duplicate.
+        repeats = Repeats(values(samples, "identity"), len(samples))
+        alike = {samples[place].identity for group in near for place in group}
+        for sample in samples:
+            if sample.group and (sample.identity in repeats or sample.identity in alike):
+                join(_own_name(sample), f"image {sample.identity}")
     for middle, *others in near:
         for other in others:
             join(_own_name(samples[middle]), _own_name(samples[other]))
@@ -48,10 +54,13 @@ def joined(samples: Sequence[Sample], near: Sequence[Sequence[int]]) -> list[Sam
         place = root(name) if name in parent else None
         return identities[place] if place is not None and place in several else ""
 
-    return [
+    if not parent and not any(values(samples, "unit")):
+        return samples
+    with_units = (
         sample if (found := unit(sample)) == sample.unit else replace(sample, unit=found)
         for sample in samples
-    ]
+    )
+    return changed(samples, with_units)
 
 
 def _own_name(sample: Sample) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 
-from eyebright.data.table.delimited import DataTable
+from eyebright.data.table.delimited import ColumnRows, DataTable
 from eyebright.errors import DataError
+from eyebright.runtime.compact.rows import compact_values
 from eyebright.text.format import listed
 
 
@@ -22,11 +24,18 @@ def cell_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def append_rows(columns: dict[str, list[str]], new: Mapping[str, Sequence[str]]) -> None:
-    """Append rows to columns; cells of a column that either lacks are empty."""
-    before, count = len(next(iter(columns.values()), ())), len(next(iter(new.values())))
-    for name in {**columns, **new}:
-        columns.setdefault(name, [""] * before).extend(new.get(name, [""] * count))
+def one_below_the_other(parts: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, Sequence[str]]:
+    """Return the columns of several tables as those of one; cells of a column that one lacks are empty."""
+    if len(parts) == 1:
+        return dict(parts[0])
+    counts = [len(next(iter(part.values()))) for part in parts]
+
+    def cells(name: str) -> Iterator[str]:
+        for part, count in zip(parts, counts, strict=True):
+            yield from part[name] if name in part else repeat("", count)
+
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: compact_values(cells(name)) for name in names}
 
 
 def table_of(
@@ -52,5 +61,5 @@ def table_of(
             columns=listed(list(columns)) or "-",
             count=count,
         )
-    rows = list(zip(*columns.values(), strict=True))
+    rows = ColumnRows(list(columns.values()))
     return DataTable(source, list(columns), rows, range(first_line, first_line + count))

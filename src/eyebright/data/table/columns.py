@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 from eyebright.data.splits.names import named_split
 from eyebright.data.table.chosen import ANY_COLUMNS, BESIDE, Columns, dated
@@ -16,6 +17,7 @@ from eyebright.data.table.times import find_time_column, read_times
 from eyebright.data.table.weights import find_weight_column, may_weigh, read_weights
 from eyebright.data.texts import text_of, unreadable
 from eyebright.errors import DataError, nearest
+from eyebright.runtime.compact.rows import compact
 from eyebright.text.format import listed
 from eyebright.types import Skipped, Split
 
@@ -120,22 +122,27 @@ def find_meaning(table: DataTable, *, multilabel: bool = False, chosen: Columns 
     cells = {role: columns[name] for role, name in taken.items()}
     notes = [*_on_split(table, taken.get("split")), *found.notes]
     count = len(table.rows)
-    splits = _splits(table, taken["split"], cells["split"]) if "split" in taken else [None] * count
-    weights = read_weights(table, taken["weight"], cells["weight"]) if "weight" in taken else [1.0] * count
+    splits: Iterable[Split | None] = repeat(None, count)
+    if "split" in taken:
+        splits = _splits(table, taken["split"], cells["split"])
+    weights: Iterable[float] = repeat(1.0, count)
+    if "weight" in taken:
+        weights = read_weights(table, taken["weight"], cells["weight"])
     times = _times(table, taken, cells, chosen)
-    read = [text_of(cells) for cells in zip(*texts, strict=True)] if texts else [""] * count
-    notes += [unreadable(path) for path, text in zip(cells["path"], read, strict=True) if text is None]
+    read = [text_of(cells) for cells in zip(*texts, strict=True)]
+    notes += [unreadable(path) for path, text in zip(cells["path"], read, strict=bool(texts)) if text is None]
     by_name = {name: role for role, name in taken.items()} | dict.fromkeys(found.columns, "label")
     by_name |= dict.fromkeys(given.get("text", ()), "text")
     ignored = [name for name in columns if name not in by_name]
     notes += _on_ignored(table, [*index, *ignored], {} if chosen.group else columns)
-    groups, kept = cells.get("group", [""] * count), [text or "" for text in read]
+    groups: Iterable[str] = cells["group"] if "group" in cells else repeat("", count)
+    kept: Iterable[str] = (text or "" for text in read) if texts else repeat("", count)
     rows = map(Row, cells["path"], found.labels, splits, groups, weights, times, kept)
     roles = [(name, by_name.get(name, "")) for name in table.header if name]
     taken |= {} if chosen.time is None else {"time": chosen.time}  # with the order of its dates
     used = replace(chosen, needs_time=False, label=tuple(found.columns), **taken)  # type: ignore[arg-type]
     beside = BESIDE in chosen.text and BESIDE not in columns
-    return LabelTable(tuple(rows), found.label_set, notes, roles, used, beside)
+    return LabelTable(compact(rows), found.label_set, notes, roles, used, beside)
 
 
 def _require_there(
@@ -170,9 +177,9 @@ def find_path_column(header: Sequence[str]) -> str | None:
     return next((known[name] for name in _PATH if name in known), None)
 
 
-def _named_columns(table: DataTable) -> dict[str, list[str]]:
+def _named_columns(table: DataTable) -> dict[str, Sequence[str]]:
     """Return the cells of each column by its name; a column of row numbers may lack one."""
-    columns: dict[str, list[str]] = {}
+    columns: dict[str, Sequence[str]] = {}
     for i, name in enumerate(table.header):
         cells = table.column(i)
         if not name and not any(cells):
@@ -205,7 +212,7 @@ def _are_row_numbers(cells: Sequence[str]) -> bool:
     return all(cell.isdecimal() for cell in cells) and len(set(cells)) == len(cells)
 
 
-def _find_split_column(table: DataTable, columns: Mapping[str, list[str]], chosen: Columns) -> str | None:
+def _find_split_column(table: DataTable, columns: Mapping[str, Sequence[str]], chosen: Columns) -> str | None:
     """Return the column that names the split, if there is one."""
     columns = {name: cells for name, cells in columns.items() if name not in chosen.label}
     found = [name for name in columns if _names_split(name)]
@@ -233,7 +240,7 @@ def _splits(table: DataTable, name: str, cells: Sequence[str]) -> list[Split]:
 
 def _times(
     table: DataTable, taken: dict[str, str], cells: Mapping[str, Sequence[str]], chosen: Columns
-) -> list[str]:
+) -> Iterable[str]:
     """Return the time of each row; a column that nobody named or needs is let go where it cannot be read."""
     if "time" in taken:
         order = None if chosen.time is None else dated(chosen.time, table.header)[1]
@@ -243,11 +250,11 @@ def _times(
             if chosen.time is not None or chosen.needs_time:
                 raise
             del taken["time"]
-    return [""] * len(table.rows)
+    return repeat("", len(table.rows))
 
 
 def _holds_splits(name: str, cells: Sequence[str]) -> bool:
-    return not is_label_name(name) and len(set(cells)) > 1 and all(map(named_split, set(cells)))
+    return not is_label_name(name) and all(map(named_split, cells)) and len(set(cells)) > 1
 
 
 def _split(table: DataTable, line: int, cell: str, flagged: Split | None) -> Split:
@@ -289,7 +296,7 @@ def _on_ignored(
 
 
 #: What finds the column of a role where the user names none, in this order; what is left may be the label.
-_FINDERS: Mapping[str, Callable[[DataTable, Mapping[str, list[str]], Columns], str | None]] = {
+_FINDERS: Mapping[str, Callable[[DataTable, Mapping[str, Sequence[str]], Columns], str | None]] = {
     "split": _find_split_column,
     "group": find_group_column,
     "weight": find_weight_column,

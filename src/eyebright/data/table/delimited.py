@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
 
 from eyebright.data.storage.places import read_bytes, status
 from eyebright.errors import DataError, NotFoundError
@@ -18,6 +19,34 @@ from eyebright.text.format import listed
 _DELIMITERS = (",", ";", "\t", "|")
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnRows(Sequence[Sequence[str]]):
+    """The rows of a table that is known by its columns.
+
+    Attributes:
+        columns: their cells, equally many in each.
+    """
+
+    columns: Sequence[Sequence[str]]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    @overload
+    def __getitem__(self, place: int) -> Sequence[str]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Sequence[str]]: ...
+
+    def __getitem__(self, place: int | slice) -> Sequence[str] | Sequence[Sequence[str]]:
+        if isinstance(place, slice):
+            return tuple(zip(*(cells[place] for cells in self.columns), strict=True))
+        return tuple(cells[place] for cells in self.columns)
+
+    def __iter__(self) -> Iterator[Sequence[str]]:
+        return zip(*self.columns, strict=True)
 
 
 @dataclass(frozen=True)
@@ -38,8 +67,10 @@ class DataTable:
     lines: Sequence[int] = field(repr=False)
     delimiter: str = ","
 
-    def column(self, index: int) -> list[str]:
+    def column(self, index: int) -> Sequence[str]:
         """Return the cells of one column."""
+        if isinstance(self.rows, ColumnRows):
+            return self.rows.columns[index]
         return [row[index] for row in self.rows]
 
     def number(self, cell: str) -> float:

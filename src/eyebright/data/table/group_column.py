@@ -28,7 +28,7 @@ _CODE = re.compile(r"(?=.*\d)(?=.*[^\W\d_])[\w.-]+")
 _FEWEST_CODES = 8
 
 
-def find_group_column(table: DataTable, columns: Mapping[str, list[str]], chosen: Columns) -> str | None:
+def find_group_column(table: DataTable, columns: Mapping[str, Sequence[str]], chosen: Columns) -> str | None:
     """Return the column that says which images belong together, where that is certain.
 
     Raises:

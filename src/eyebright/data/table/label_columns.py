@@ -55,7 +55,7 @@ def is_label_name(name: str) -> bool:
 
 
 def find_labels(
-    table: DataTable, columns: Mapping[str, list[str]], *, multilabel: bool, chosen: Sequence[str] = ()
+    table: DataTable, columns: Mapping[str, Sequence[str]], *, multilabel: bool, chosen: Sequence[str] = ()
 ) -> Labels:
     """Return the labels in the columns of ``table`` that have no other meaning; see ``find_meaning``.
 
@@ -81,7 +81,7 @@ def find_labels(
     return _from_names(table, name, columns[name])
 
 
-def _from_chosen(table: DataTable, name: str, cells: list[str], multilabel: bool) -> Labels:
+def _from_chosen(table: DataTable, name: str, cells: Sequence[str], multilabel: bool) -> Labels:
     """Return the labels in the column that the user names: lists where the cells are evidently written so."""
     found = find_lists(cells)
     if plain_name(name) in _LISTS or (found.evidence is Evidence.CLEAR and found.separator in _SURE_LISTS):
@@ -89,7 +89,7 @@ def _from_chosen(table: DataTable, name: str, cells: list[str], multilabel: bool
     return _from_names(table, name, cells, sure=True)
 
 
-def _same_classes(table: DataTable, named: Sequence[str], columns: Mapping[str, list[str]]) -> str:
+def _same_classes(table: DataTable, named: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
     """Return the column whose classes have names, of several that tell the same classes apart."""
     rows = set(zip(*(columns[name] for name in named), strict=True))
     if any(len(rows) != len(set(columns[name])) for name in named):
@@ -103,7 +103,7 @@ def _same_classes(table: DataTable, named: Sequence[str], columns: Mapping[str, 
     return (with_text or list(named))[0]
 
 
-def _from_names(table: DataTable, name: str, cells: list[str], *, sure: bool = False) -> Labels:
+def _from_names(table: DataTable, name: str, cells: Sequence[str], *, sure: bool = False) -> Labels:
     """Return the classes in a column with one name in each cell, which is never parted."""
     found = find_lists(cells)
     in_lists = found.evidence is not Evidence.NONE and found.separator != " "
@@ -126,7 +126,7 @@ def _from_names(table: DataTable, name: str, cells: list[str], *, sure: bool = F
     return Labels(cells, None, (name,), notes)
 
 
-def _from_lists(table: DataTable, name: str, cells: list[str], multilabel: bool) -> Labels:
+def _from_lists(table: DataTable, name: str, cells: Sequence[str], multilabel: bool) -> Labels:
     """Return the labels in a column of lists; they are classes where every list has exactly one."""
     found = find_lists(cells)
     if found.evidence is Evidence.DOUBTFUL:
@@ -167,7 +167,7 @@ def _on_lists(table: DataTable, name: str, found: LabelLists) -> Skipped:
 
 
 def _from_flags(
-    table: DataTable, columns: Mapping[str, list[str]], multilabel: bool, *, sure: bool = False
+    table: DataTable, columns: Mapping[str, Sequence[str]], multilabel: bool, *, sure: bool = False
 ) -> Labels:
     """Return the labels that columns of 0 and 1 say; they are classes where each row has exactly one 1."""
     flags = {name: cells for name, cells in columns.items() if sure or _are_flags(cells)}
@@ -213,7 +213,7 @@ def _may_be_classes(cells: Sequence[str]) -> bool:
     return 2 <= len(set(cells) - {""}) <= len(cells) / 2
 
 
-def _which_label(table: DataTable, columns: Mapping[str, list[str]]) -> DataError:
+def _which_label(table: DataTable, columns: Mapping[str, Sequence[str]]) -> DataError:
     candidates = {name: cells for name, cells in columns.items() if _may_be_classes(cells)} or columns
     return DataError(
         "{path} must have a column named label, or nothing but 0/1 columns for labels. Columns that could "

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
+
+import numpy as np
 
 from eyebright.data.checks import naming
 from eyebright.data.contents import with_contents
+from eyebright.data.header import Header
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.read_headers import read_headers
 from eyebright.data.storage.places import is_remote, resolved
@@ -18,11 +23,15 @@ from eyebright.data.table.paths import ImagePaths
 from eyebright.data.texts import with_texts_beside
 from eyebright.data.walk import image_files
 from eyebright.errors import DataError, ImageError
+from eyebright.runtime.compact.repeats import Repeats
+from eyebright.runtime.compact.rows import Mapped, changed, compact, kept, ordered, values
 from eyebright.runtime.context import progress_task
+from eyebright.runtime.progress import Task
 from eyebright.types import Skipped
 
 # With so many of its images listed under several labels, a table is one of a line for each label.
 _CONTRADICTIONS = 0.1
+_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -52,68 +61,90 @@ def read_listed(listed: ListedImages) -> tuple[Manifest, bool]:
     """
     table, folder = listed.table, listed.root
     skipped = list(listed.skipped)
-    named: set[str] = set()
-    rows = _usable(listed, skipped, named)
-    samples: list[Sample] = []
-    files = [(row.label, path) for path, row in rows.items()]
-    with progress_task("Reading images", total=len(files)) as task:
+    there = _with_files(listed, skipped)
+    notes = (*table.notes, *_outside(listed, there), *_unnamed(listed, there))
+    rows = _usable(listed, there, skipped)
+    del there  # of millions of rows, memory is needed now
+    files = Mapped(rows, attrgetter("label", "path"))
+
+    def found(task: Task) -> Iterator[Sample]:
+        waiting = iter(rows)
         for some, headers in read_headers(folder, files):
-            for (label, path), header in zip(some, headers, strict=True):
+            for row, header in zip(islice(waiting, len(some)), headers, strict=True):
                 if isinstance(header, ImageError):
-                    skipped.append(Skipped(path, header.template, header.values))
-                    continue
-                row = rows[path]
-                size = header.width, header.height
-                samples.append(
-                    Sample(
-                        path,
-                        label,
-                        row.split or "train",
-                        header.sha,
-                        *size,
-                        row.group,
-                        header.white_level,
-                        header.content,
-                        time=row.time,
-                        weight=row.weight,
-                        text=row.text,
-                    )
-                )
+                    skipped.append(Skipped(row.path, header.template, header.values))
+                else:
+                    yield _sample(row, header)
             task.advance(len(some))
-    if not samples:
+
+    with progress_task("Reading images", total=len(files)) as task:
+        read = compact(found(task))
+    if not read:
         raise naming(_nothing_usable(listed), skipped)
-    samples, found = with_contents(folder, samples)
-    ordered = sorted(_grouped(samples), key=lambda s: s.path)
-    notes = (*table.notes, *_outside(listed, named), *_unnamed(listed, named), *found)
+    samples, deep = with_contents(folder, read)
+    samples = ordered(_grouped(samples), "path")
     manifest = Manifest(
-        resolved(folder), tuple(ordered), tuple(skipped), notes, table.label_set, columns=table.columns
+        resolved(folder), samples, tuple(skipped), (*notes, *deep), table.label_set, columns=table.columns
     )
     if table.texts_beside:
         manifest = with_texts_beside(manifest)
-    return manifest, any(row.split for row in table.rows)
+    return manifest, any(values(table.rows, "split"))
 
 
-def _usable(listed: ListedImages, skipped: list[Skipped], named: set[str]) -> dict[str, Row]:
-    """Return the rows by the paths of their images; ``named`` gets the paths of all files that rows name.
+def _sample(row: Row, header: Header) -> Sample:
+    return Sample(
+        row.path,
+        row.label,
+        row.split or "train",
+        header.sha,
+        header.width,
+        header.height,
+        row.group,
+        header.white_level,
+        header.content,
+        time=row.time,
+        weight=row.weight,
+        text=row.text,
+    )
 
-    Those of no image, or of one that came before, are skipped.
+
+def _with_files(listed: ListedImages, skipped: list[Skipped]) -> Sequence[Row]:
+    """Return the rows whose files are there, with the paths of these; ``skipped`` gets the others."""
+    if listed.complete:
+        return listed.table.rows
+    paths = ImagePaths(listed.root)
+
+    def found() -> Iterator[Row]:
+        for row in listed.table.rows:
+            path = paths.find(row.path)
+            if isinstance(path, Skipped):
+                skipped.append(path)
+            else:
+                yield row if path == row.path else replace(row, path=path)
+
+    return compact(found())
+
+
+def _usable(listed: ListedImages, rows: Sequence[Row], skipped: list[Skipped]) -> Sequence[Row]:
+    """Return one row for each image; ``skipped`` gets those without a label, and those that come again.
 
     Raises:
         DataError: many images are listed with different labels.
     """
-    paths, table = ImagePaths(listed.root), listed.table
+    table = listed.table
+    repeats = Repeats(values(rows, "path"), len(rows))
     found: dict[str, Row] = {}
     rivals: dict[str, str] = {}
-    for row in table.rows:
-        path = row.path if listed.complete else paths.find(row.path)
-        if isinstance(path, Skipped):
-            skipped.append(path)
-            continue
-        named.add(path)
+    flags = np.zeros(len(rows), np.bool_)
+    for place, row in enumerate(rows):
+        path = row.path
         if table.label_set is None and not row.label:
             skipped.append(Skipped(path, "The table gives no label for this image."))
+        elif path not in repeats:
+            flags[place] = True
         elif path not in found:
             found[path] = row
+            flags[place] = True
         elif found[path].label == row.label:
             skipped.append(
                 Skipped(path, "The image is listed more than once with the same labels. One row was used.")
@@ -128,7 +159,7 @@ def _usable(listed: ListedImages, skipped: list[Skipped], named: set[str]) -> di
                     {"other": row.label or "-"},
                 )
             )
-    if len(rivals) > _CONTRADICTIONS * len(found):
+    if len(rivals) > _CONTRADICTIONS * np.count_nonzero(flags):
         path, other = next(iter(rivals.items()))
         raise DataError(
             "A table must have one row for each image. {table} lists {count:image|images} with different "
@@ -140,7 +171,7 @@ def _usable(listed: ListedImages, skipped: list[Skipped], named: set[str]) -> di
             first=found[path].label or "-",
             other=other or "-",
         )
-    return found
+    return kept(rows, flags)
 
 
 def _nothing_usable(listed: ListedImages) -> DataError:
@@ -171,32 +202,41 @@ def _nothing_usable(listed: ListedImages) -> DataError:
     )
 
 
-def _outside(listed: ListedImages, named: Iterable[str]) -> list[Skipped]:
+def _outside(listed: ListedImages, rows: Sequence[Row]) -> list[Skipped]:
     """Return a note on images that lie elsewhere than in the table's folder."""
-    outside = sorted(path for path in named if os.path.isabs(path) or ".." in path.split("/"))
+    paths = values(rows, "path")
+    outside = {path for path in paths if os.path.isabs(path) or ".." in path.split("/")}
     if not outside:
         return []
     reason = "{count:image lies|images lie} outside the folder of the table, such as {path}."
-    return [Skipped(listed.source.name, reason, {"count": len(outside), "path": outside[0]})]
+    return [Skipped(listed.source.name, reason, {"count": len(outside), "path": min(outside)})]
 
 
-def _unnamed(listed: ListedImages, named: Iterable[str]) -> list[Skipped]:
+def _unnamed(listed: ListedImages, rows: Sequence[Row]) -> list[Skipped]:
     """Return a note on images, in class folders perhaps, that no row of the table names."""
-    if listed.complete or is_remote(listed.root):  # where looking for more would take long
+    if listed.complete or is_remote(listed.root) or not rows:  # where looking for more would take long
         return []
     folder = listed.root
-    known = {os.path.normpath(folder / path) for path in named}
-    count = sum(os.path.normpath(path) not in known for path in image_files(folder))
+    # By 8 bytes for each: of two paths, one in 10^19 has the hash of the other.
+    named = (hash(os.path.normpath(folder / path)) for path in values(rows, "path"))
+    known, count = np.sort(np.fromiter(named, np.int64, len(rows))), 0
+    found = (hash(os.path.normpath(path)) for path in image_files(folder))
+    while some := list(islice(found, _AT_ONCE)):
+        asked = np.array(some, np.int64)
+        count += int((known[np.minimum(known.searchsorted(asked), len(known) - 1)] != asked).sum())
     if not count:
         return []
     reason = "Not listed in {name}, so not used: {count:image|images} in its folder."
     return [Skipped(".", reason, {"name": listed.source.name, "count": count})]
 
 
-def _grouped(samples: Sequence[Sample]) -> list[Sample]:
+def _grouped(samples: Sequence[Sample]) -> Sequence[Sample]:
     """Return the samples with groups that share an image joined to one."""
-    if not any(s.group for s in samples):
-        return list(samples)
+    if not any(values(samples, "group")):
+        return samples
+    repeats = Repeats(values(samples, "identity"), len(samples))
+    if not repeats:  # what no two groups share joins none
+        return samples
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -204,14 +244,20 @@ def _grouped(samples: Sequence[Sample]) -> list[Sample]:
             name = parent[name]
         return name
 
-    for s in samples:
+    copied = kept(samples, (identity in repeats for identity in values(samples, "identity")))
+    for s in copied:
         first, second = (
             root(f"sha {s.identity}"),
             root(f"group {s.group}" if s.group else f"sha {s.identity}"),
         )
         parent[max(first, second)] = min(first, second)
     names: dict[str, set[str]] = defaultdict(set)
-    for s in samples:
+    for s in copied:
         names[root(f"sha {s.identity}")].add(s.group)
     joint = {place: min(some - {""}, default="") for place, some in names.items()}
-    return [replace(s, group=joint[root(f"sha {s.identity}")]) for s in samples]
+
+    def group(sample: Sample) -> str:
+        own = f"group {sample.group}" if sample.group else f"sha {sample.identity}"
+        return joint[root(own)] if own in parent else sample.group
+
+    return changed(samples, (replace(s, group=group(s)) for s in samples))

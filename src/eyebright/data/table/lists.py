@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -61,7 +61,8 @@ def find_lists(cells: Sequence[str]) -> LabelLists:
         evidence, example = _evidence(distinct, separator)
         if evidence is not Evidence.NONE:
             return LabelLists(_parted(cells, separator), separator, evidence, example)
-    return LabelLists([(cell,) if cell else () for cell in cells], "", Evidence.NONE)
+    names: dict[str, tuple[str, ...]] = {"": (), **{cell: (cell,) for cell in distinct}}
+    return LabelLists([names[cell] for cell in cells], "", Evidence.NONE)
 
 
 def bracketed(cell: str) -> tuple[str, ...] | None:
@@ -104,10 +105,12 @@ def _bracketed(cells: Sequence[str]) -> LabelLists | None:
     return LabelLists(known, "[]", Evidence.CLEAR, example)
 
 
-def _parted(cells: Iterable[str], separator: str) -> Lists:
-    return [
-        tuple(dict.fromkeys(name.strip() for name in cell.split(separator) if name.strip())) for cell in cells
-    ]
+def _parted(cells: Sequence[str], separator: str) -> Lists:
+    names = {
+        cell: tuple(dict.fromkeys(name.strip() for name in cell.split(separator) if name.strip()))
+        for cell in set(cells)
+    }
+    return [names[cell] for cell in cells]
 
 
 def _doubting_others(lists: Lists, separator: str, example: str) -> LabelLists:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,13 @@ from eyebright.data.storage.rows import image_columns
 from eyebright.data.table.cells import cell_text, table_of
 from eyebright.data.table.delimited import DataTable, read_delimited
 from eyebright.errors import DataError, NotFoundError
+from eyebright.runtime.compact.rows import compact_values
 from eyebright.runtime.stored import MOST_TEXT_BYTES, parse_json, reason_of
 
 JSON_LINES = (".jsonl", ".ndjson")
 SUFFIXES = (".csv", ".tsv", ".txt", *JSON_LINES, ".json", ".parquet")
 _MARK = codecs.BOM_UTF8
+_AT_ONCE = 8192
 _JSON, _PARQUET = ".json", ".parquet"
 _OBJECT, _OBJECTS = TypeAdapter(dict[str, Any]), TypeAdapter(list[dict[str, Any]])
 
@@ -54,17 +56,22 @@ def read_table(path: Path) -> DataTable:
     return read_delimited(path)
 
 
-def columns_of(table: pa.Table) -> dict[str, list[str]]:
+def columns_of(table: pa.Table) -> dict[str, Sequence[str]]:
     """Return the columns of an Arrow table as text, those of images left out; classes have their names."""
     named = class_names(table.schema)
     images = set(image_columns(table.schema))
-    found = {}
+    found: dict[str, Sequence[str]] = {}
     for name in table.column_names:
         if name not in images:
-            values = table.column(name).to_pylist()
-            names = named.get(name)
-            found[name] = [cell_text(_named(value, names) if names else value) for value in values]
+            found[name] = compact_values(_cells(table.column(name), named.get(name)))
     return found
+
+
+def _cells(column: pa.ChunkedArray, names: list[str] | None) -> Iterator[str]:
+    """Yield the values of a column as text, of which some thousands are objects at a time."""
+    for start in range(0, len(column), _AT_ONCE):
+        for value in column.slice(start, _AT_ONCE).to_pylist():
+            yield cell_text(_named(value, names) if names else value)
 
 
 def class_names(schema: pa.Schema) -> dict[str, list[str]]:

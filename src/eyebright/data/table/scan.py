@@ -13,6 +13,7 @@ from eyebright.data.manifest import SPLITS, Manifest
 from eyebright.data.splits.drawing import BY_CHANCE, Drawing, draw
 from eyebright.data.table.listed import ListedImages, read_listed
 from eyebright.errors import DataError, NotFoundError
+from eyebright.runtime.compact.rows import changed, kept, values
 from eyebright.types import Skipped, Split
 
 _SHARE_VAL = 0.2
@@ -79,8 +80,10 @@ def scan_listed_part(listed: ListedImages, wanted: Split | None) -> tuple[Manife
             split=wanted,
         )
     part: Split = wanted or (there[0] if there else "test")
-    taken = (s for s in manifest.samples if s.split == part or not (wanted or there))
-    samples = tuple(replace(s, split=part) for s in taken)
+    everything = not (wanted or there)
+    flags = (everything or split == part for split in values(manifest.samples, "split"))
+    taken = kept(manifest.samples, flags)
+    samples = changed(taken, (replace(s, split=part) for s in taken))
     warnings = (*manifest.warnings, *conflicts(samples), *copies(samples))
     return replace(manifest, samples=samples, warnings=warnings), part
 
@@ -88,20 +91,21 @@ def scan_listed_part(listed: ListedImages, wanted: Split | None) -> tuple[Manife
 def _require(manifest: Manifest, listed: ListedImages) -> Sequence[Skipped]:
     if manifest.label_set is not None:
         return require_labels([s.labels for s in manifest.of("train")], manifest.label_set, listed.source)
-    counts = {split: Counter(s.label for s in manifest.of(split)) for split in SPLITS}
+    counts = {split: Counter(values(manifest.of(split), "label")) for split in SPLITS}
     require_classes(counts, listed.source, manifest.skipped)
     return []
 
 
 def _require_groups(manifest: Manifest, listed: ListedImages) -> None:
     """Refuse groups of which none could be held out, from training or within it."""
-    counts = {split: len({s.together for s in manifest.of(split)}) for split in SPLITS}
-    if counts["train"] < 2 or not counts["val"]:
-        raise DataError(
-            "Images of one group stay together, so there must be at least 2 groups for training and 1 for "
-            "validation. {path} leaves {train} for training and {val} for validation. Name another column "
-            "with --group, or `none`.",
-            path=listed.source,
-            train=counts["train"],
-            val=counts["val"],
-        )
+    train, val = manifest.of("train"), manifest.of("val")
+    if len(val) and any(one != train[0].together for one in values(train, "together")):
+        return
+    raise DataError(
+        "Images of one group stay together, so there must be at least 2 groups for training and 1 for "
+        "validation. {path} leaves {train} for training and {val} for validation. Name another column "
+        "with --group, or `none`.",
+        path=listed.source,
+        train=len(set(values(train, "together"))),
+        val=len(set(values(val, "together"))),
+    )

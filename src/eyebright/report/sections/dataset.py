@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median_low
+from itertools import accumulate
 
 from markupsafe import Markup
 
@@ -13,6 +14,7 @@ from eyebright.report.charts.interval import plain_bar
 from eyebright.report.content import ReportContent
 from eyebright.report.document import Section
 from eyebright.report.templating import render
+from eyebright.runtime.compact.rows import values
 from eyebright.text.format import number, split_name
 from eyebright.text.language import translate
 from eyebright.types import Skipped, Split
@@ -58,7 +60,7 @@ class DatasetCounts:
 def dataset(content: ReportContent) -> Section:
     """Return counts, model, sizes, warnings and skipped files."""
     manifest = content.manifest
-    trained = any(sample.split == "train" for sample in manifest.samples)
+    trained = any(split == "train" for split in values(manifest.samples, "split"))
     title = translate("Data and model") if trained else translate("Evaluation data")
     body = render(
         "sections/dataset.html",
@@ -118,14 +120,17 @@ def _summary(content: ReportContent) -> list[tuple[str, str]]:
 
 def _sizes(manifest: Manifest) -> str:
     """Return the common size, or the smallest, the middle and the largest by area."""
-    sizes = sorted({(s.width * s.height, s.width, s.height) for s in manifest.samples})
+    known = Counter(values(manifest.samples, "width", "height"))
+    sizes = sorted((width * height, width, height) for width, height in known)
     if not sizes:
         return ""
     if len(sizes) == 1:
         return _pixels(*sizes[0][1:])
-    middle = median_low((s.width * s.height, s.width, s.height) for s in manifest.samples)
-    low, half, high = (_pixels(w, h) for _, w, h in (sizes[0], middle, sizes[-1]))
-    return translate("{low} to {high}, median {middle}", low=low, high=high, middle=half)
+    ends = accumulate(known[size[1:]] for size in sizes)
+    half = (len(manifest.samples) - 1) // 2
+    middle = next(size for size, end in zip(sizes, ends, strict=True) if end > half)
+    low, median, high = (_pixels(w, h) for _, w, h in (sizes[0], middle, sizes[-1]))
+    return translate("{low} to {high}, median {middle}", low=low, high=high, middle=median)
 
 
 def _pixels(width: int, height: int) -> str:

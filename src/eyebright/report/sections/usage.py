@@ -31,6 +31,19 @@ probabilities, answer = (output[0] for output in outputs)
 # -1 stands for an image unlike the training images.
 print("unknown" if answer < 0 else f"{{labels[answer]}} {{probabilities[answer]:.3f}}")
 """
+#: Runs beside a backbone.safetensors; a test runs it.
+TIMM_SNIPPET = """\
+import json
+
+import timm
+from safetensors import safe_open
+
+with safe_open("backbone.safetensors", "pt") as file:
+    about = file.metadata()
+    weights = {name: file.get_tensor(name) for name in file.keys()}
+backbone = timm.create_model(about["architecture"], **json.loads(about["options"]))
+backbone.load_state_dict(weights)
+"""
 #: The same where an image may have several labels.
 SEVERAL_SNIPPET = (
     SNIPPET.partition("# -1 stands")[0]

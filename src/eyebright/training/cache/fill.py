@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain, groupby, islice
-from operator import attrgetter
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,10 +20,12 @@ import numpy.typing as npt
 
 from eyebright.cluster.base import Shard, ShardTask
 from eyebright.cluster.cluster import Cluster
-from eyebright.data.manifest import Sample
+from eyebright.data.manifest import Sample, place_of
 from eyebright.data.storage.places import is_file, resolved
 from eyebright.errors import ClusterError, EyebrightError, NotFoundError
 from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.compact.repeats import Repeats
+from eyebright.runtime.compact.rows import kept, ordered, values
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.segment import KEY_BYTES, write_segment
@@ -92,7 +93,7 @@ def cut(
     size = min(fitting, shard_size(len(samples), workers))
     folders = [str(space.folder.absolute()) for space in spaces]
     job = job | {"root": str(resolved(root)), "folders": folders}
-    return Cut(sorted(samples, key=attrgetter("path")), size, job)
+    return Cut(ordered(samples, "path", key=place_of), size, job)
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Cut:
     """Shards, each of which is made when a worker is free: paths and hashes of all of them would need memory.
 
     Attributes:
-        samples: in the order of their paths.
+        samples: as they lie in their folders, or in files of many.
         size: images of a shard, the last of which may have fewer.
         job: what all shards have in common.
     """
@@ -113,9 +114,8 @@ class Cut:
         return -(-len(self.samples) // self.size)
 
     def __iter__(self) -> Iterator[Shard]:
-        folders = groupby(self.samples, lambda sample: sample.path.rpartition("/")[0])
-        ordered = chain.from_iterable(sorted(some, key=lambda sample: sample.place) for _, some in folders)
-        while chosen := list(islice(ordered, self.size)):
+        waiting = iter(self.samples)
+        while chosen := list(islice(waiting, self.size)):
             name = blake2b(b"".join(sorted({s.key for s in chosen})), digest_size=16).hexdigest()
             images: JsonObject = {
                 "name": name,
@@ -124,14 +124,21 @@ class Cut:
             yield Shard(name, self.job | images)
 
 
-def distinct(samples: Sequence[Sample]) -> list[Sample]:
+def distinct(samples: Sequence[Sample]) -> Sequence[Sample]:
     """Return the samples less those with the pixels of an earlier one."""
-    chunks = [samples[start : start + MOST_IMAGES] for start in range(0, len(samples), MOST_IMAGES)]
-    keys = [np.frombuffer(b"".join(s.key for s in chunk), f"S{KEY_BYTES}") for chunk in chunks]
-    if not keys:
-        return []
-    _, first = np.unique(np.concatenate(keys), return_index=True)
-    return [samples[i] for i in np.sort(first)]
+    repeats = Repeats(values(samples, "key"), len(samples))
+    if not repeats:
+        return samples
+    seen: set[bytes] = set()
+
+    def is_first(key: bytes) -> bool:
+        if key not in repeats:
+            return True
+        before = len(seen)
+        seen.add(key)
+        return len(seen) > before
+
+    return kept(samples, map(is_first, values(samples, "key")))
 
 
 def shard_size(count: int, workers: int) -> int:

@@ -15,6 +15,7 @@ from eyebright.types import IntArray, UInt8Array
 _KEY = np.dtype("S16")
 _ROW_BITS = 32
 _ABSENT = -1
+_MOST_SORTED = 1_000_000
 _Keys = npt.NDArray[np.bytes_]
 
 
@@ -35,7 +36,7 @@ class KeyIndex:
     """Segment and row of each key; of a key that was added twice, the last.
 
     Keys are sorted in runs, each at least twice as long as the next, so that adding many times little costs
-    little.
+    little; runs of a million stay as they are, for sorting takes three times the memory.
     """
 
     def __init__(self) -> None:
@@ -43,25 +44,29 @@ class KeyIndex:
         self._changing = Lock()  # they are never changed, but replaced: whoever looks for keys needs no lock
 
     def __len__(self) -> int:
-        with self._changing:
-            if len(self._runs) > 1:  # a key may lie in several
-                self._runs = [_joined(self._runs)]
-            return sum(len(run.keys) for run in self._runs)
+        runs = self._runs
+        return sum(_only_in_first(runs[place:]) for place in range(len(runs)))  # a key may lie in several
 
     def add(self, segments: Iterable[tuple[int, UInt8Array]]) -> None:
         """Take the keys (n, 16) of segments by their numbers, in the order of the rows."""
-        found = [
-            (keys.reshape(-1).view(_KEY), (number << _ROW_BITS) + np.arange(len(keys)))
-            for number, keys in segments
-            if len(keys)
-        ]
-        if not found:
-            return
+        found: list[tuple[_Keys, IntArray]] = []
+        count = 0
+        for number, keys in segments:
+            if len(keys):
+                places = (number << _ROW_BITS) + np.arange(len(keys))
+                found.append((keys.reshape(-1).view(_KEY), places))
+                count += len(keys)
+            if count >= _MOST_SORTED:
+                self._take(found)
+                found, count = [], 0
+        if found:
+            self._take(found)
+
+    def _take(self, found: Sequence[tuple[_Keys, IntArray]]) -> None:
         added = _sorted(*map(np.concatenate, zip(*found, strict=True)))
-        del found
         with self._changing:
             runs = [*self._runs, added]
-            while len(runs) > 1 and len(runs[-2].keys) < 2 * len(runs[-1].keys):
+            while len(runs) > 1 and len(runs[-2].keys) < min(2 * len(runs[-1].keys), _MOST_SORTED):
                 runs[-2:] = [_joined(runs[-2:])]
             self._runs = runs
 
@@ -97,6 +102,19 @@ def _sorted(keys: _Keys, places: IntArray) -> _Run:
     if last.all():
         return _Run(keys, places[order])
     return _Run(keys[last], places[order[last]])
+
+
+def _only_in_first(runs: Sequence[_Run]) -> int:
+    """Return how many keys of the first run are in none of the others."""
+    first, *others = runs
+    count = 0
+    for start in range(0, len(first.keys), _MOST_SORTED):
+        keys = first.keys[start : start + _MOST_SORTED]
+        seen = np.zeros(len(keys), np.bool_)
+        for other in others:
+            seen |= other.find(keys) != _ABSENT
+        count += len(keys) - np.count_nonzero(seen)
+    return count
 
 
 def _joined(runs: Sequence[_Run]) -> _Run:

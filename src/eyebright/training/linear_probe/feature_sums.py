@@ -23,6 +23,7 @@ from eyebright.cluster.cluster import Cluster
 from eyebright.data.manifest import Sample
 from eyebright.errors import ClusterError
 from eyebright.runtime.atomic import write_bytes
+from eyebright.runtime.compact.rows import picked
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.fill import not_shared
 from eyebright.training.cache.store import SUMS, FeatureSpace, Rows
@@ -125,7 +126,7 @@ def _parts(truth: IntArray, weights: FloatArray | None, folds: IntArray) -> list
 
 def _reader(extractor: FeatureExtractor, samples: Sequence[Sample], part: _Part, task: Task) -> _ReadRows:
     def read(chunk: slice) -> list[Rows]:
-        chosen = [samples[i] for i in part.images[chunk]]
+        chosen = picked(samples, part.images[chunk])
         task.advance(len(chosen))
         return [extractor.read(chosen, extractor.taps, view) for view in range(len(extractor.spaces))]
 
@@ -167,7 +168,7 @@ def _by_workers(
             content: JsonObject = {
                 "cache": str(space.folder.parent.absolute()),
                 "spaces": [extractor.definition, space.width, len(extractor.spaces)],
-                "keys": [samples[i].key.hex() for i in part.images],
+                "keys": [sample.key.hex() for sample in picked(samples, part.images)],
                 "truth": part.truth.tolist(),
                 "weights": None if part.weights is None else part.weights.tolist(),
                 "classes": classes,

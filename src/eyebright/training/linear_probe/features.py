@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from eyebright.data.views import view
 from eyebright.engines.base import Engine
 from eyebright.engines.choose import make, make_alike
 from eyebright.errors import DataError, EyebrightError, ImageError, NotFoundError
+from eyebright.runtime.compact.rows import kept, values
 from eyebright.runtime.parallel import parallel
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.fill import LEAST_IMAGES, compute_rows, distinct, fill, read_shared, shared_file
@@ -104,7 +106,7 @@ class FeatureExtractor:
         Returns:
             The images that could not be read, with the reasons.
         """
-        missing = distinct(self.missing(samples))
+        missing: Sequence[Sample] = distinct(self.missing(samples))
         task.advance(len(samples) - len(missing))
         cluster = cluster_in_use()
         if cluster is not None and len(missing) >= LEAST_IMAGES:
@@ -133,22 +135,22 @@ class FeatureExtractor:
                     saved_at, pending = time.monotonic(), 0
         finally:  # at Ctrl-C, too: what was computed is kept
             self._flush()
-        found = ((s, unreadable[s.sha]) for s in samples if s.sha in unreadable)
-        return [Skipped(s.path, error.template, error.values) for s, error in found]
+        found = (s for s in samples if s.sha in unreadable) if unreadable else ()
+        return [Skipped(s.path, unreadable[s.sha].template, unreadable[s.sha].values) for s in found]
 
     def release(self) -> None:
         """Let go of the engine and its memory; the next image that is missing starts another."""
         self.running = None
 
-    def missing(self, samples: Sequence[Sample]) -> list[Sample]:
+    def missing(self, samples: Sequence[Sample]) -> Sequence[Sample]:
         """Return those of ``samples`` of which the cache lacks a view."""
-        found: list[Sample] = []
+        lacks = np.zeros(len(samples), np.bool_)
+        keys = values(samples, "key")
         for start in range(0, len(samples), _BULK):
-            some = samples[start : start + _BULK]
-            keys = [s.key for s in some]
-            there = np.logical_and.reduce([space.contains(keys) for space in self.spaces])
-            found += [s for s, known in zip(some, there, strict=True) if not known]
-        return found
+            some = list(islice(keys, _BULK))
+            there = np.logical_and.reduce([space.contains(some) for space in self.spaces])
+            lacks[start : start + len(some)] = ~there
+        return kept(samples, lacks)
 
     def adopt(self, wider: FeatureExtractor, samples: Sequence[Sample]) -> None:
         """Take the features of ``samples`` from an extractor that has computed these and others.

@@ -7,13 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from eyebright.data.manifest import Sample
+from eyebright.runtime.compact.repeats import Repeats
+from eyebright.runtime.compact.rows import values
 from eyebright.types import FloatArray, IntArray
 
 
 def groups_of(samples: Sequence[Sample]) -> IntArray:
     """Return (N,) numbers that images share which are not independent, so that no fold leaks."""
+    repeats = Repeats(values(samples, "together"), len(samples))
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(s.together, len(numbers)) for s in samples], np.int64)
+    found, after = np.empty(len(samples), np.int64), 0
+    for place, name in enumerate(values(samples, "together")):
+        number = numbers.setdefault(name, after) if name in repeats else after
+        found[place] = number
+        after += number == after
+    return found
 
 
 def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int) -> IntArray:
@@ -48,7 +56,7 @@ def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int
 
 def row_weights(samples: Sequence[Sample]) -> FloatArray | None:
     """Return the samples' weights in training (N,), with mean 1; None where all are equal."""
-    weights = np.array([s.weight for s in samples])
+    weights = np.fromiter(values(samples, "weight"), np.float64, len(samples))
     if not len(weights) or (weights == weights[0]).all():
         return None
     return np.asarray(weights / weights.mean(), np.float32)

@@ -17,6 +17,7 @@ from eyebright.engines.base import Engine
 from eyebright.engines.choose import Trial, select
 from eyebright.engines.selection import say_engine, trial_images
 from eyebright.errors import ConfigError
+from eyebright.runtime.compact.rows import Mapped, kept, picked, values
 from eyebright.runtime.context import progress, progress_task, say, timed
 from eyebright.runtime.machine import release_memory
 from eyebright.text.language import translate
@@ -140,7 +141,7 @@ class FrozenTrainer:
         self._compared: dict[Setting, FeatureExtractor] = {}
         self._raced: tuple[tuple[int, tuple[FeatureLayer, ...]], Engine] | None = None
         self.seed = seed
-        self.samples = list(manifest.of("train"))
+        self.samples = manifest.of("train")
         self.skipped: list[Skipped] = []
         self.trials: list[Trial] = []
         self.earlier = earlier
@@ -213,7 +214,10 @@ class FrozenTrainer:
     def _sizes(self, size: int | None) -> tuple[int, ...]:
         """Return the sizes to compare: the one that was given or that the backbone has, else a ladder."""
         size = size or self.backbone.card.fixed_size
-        return (size,) if size else ladder([min(s.width, s.height) for s in self.samples])
+        if size:
+            return (size,)
+        sides = map(min, values(self.samples, "width", "height"))
+        return ladder(np.fromiter(sides, np.int64, len(self.samples)))
 
     def curve(self, model: FrozenModel) -> tuple[CurvePoint, ...]:
         """Return the accuracy of heads of fewer images; nothing where the features do not fit in memory."""
@@ -222,7 +226,7 @@ class FrozenTrainer:
             return ()
 
         def right(places: IntArray) -> BoolArray:
-            fit = self._fit(model.extractor, [self.samples[i] for i in places])
+            fit = self._fit(model.extractor, picked(self.samples, places))
             return kind.correct(fit.held_out, truth[places])
 
         whole, strata = kind.correct(model.fit.held_out, truth), kind.strata(truth)
@@ -262,10 +266,10 @@ class FrozenTrainer:
         strata, groups = self.manifest.task.strata(self._truth(self.samples)), groups_of(self.samples)
         drawn = subset(strata, groups, len(strata) if thorough else SUBSET, self.seed)
         early = drawn if thorough else subset(strata, groups, FIRST, self.seed)
-        samples, first = [self.samples[i] for i in drawn], np.flatnonzero(np.isin(drawn, early))
+        samples, first = picked(self.samples, drawn), np.flatnonzero(np.isin(drawn, early))
 
         def fit(setting: Setting, within: str, whole: bool) -> HeadFit:
-            tried = samples if whole else [samples[i] for i in first]
+            tried = samples if whole else picked(samples, first)
             extractor = self._sharing(replace(setting, layers=within), tried)
             if len(self._try(extractor, tried)) < len(tried):
                 raise _FewerImagesError
@@ -368,26 +372,27 @@ class FrozenTrainer:
 
     def _race(self, size: int, taps: Sequence[FeatureLayer]) -> list[Trial]:
         preprocessing = training_preprocessing(self.backbone.card, size)
-        paths = [self.manifest.root / sample.path for sample in self.samples]
+        root = self.manifest.root
+        paths = Mapped(self.samples, lambda sample: root / sample.path)
         graph = graph_bytes(self.backbone, preprocessing, taps)
         selected = select(self.cache, graph, trial_images(paths, preprocessing))
         self._raced = None if selected.engine is None else ((size, tuple(taps)), selected.engine)
         say_engine(selected.trials)
         return selected.trials
 
-    def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> list[Sample]:
+    def _compute(self, extractor: FeatureExtractor, samples: Sequence[Sample], text: str) -> Sequence[Sample]:
         """Fill the cache; return the samples that could be read, and note the others."""
         if not extractor.missing(samples):
-            return list(samples)
+            return samples
         with progress().task(text, total=len(samples)) as task:
             skipped = extractor.compute(self.manifest.root, samples, task)
         self.skipped += skipped
         gone = {s.path for s in skipped}
-        self.samples = [s for s in self.samples if s.path not in gone]
+        self.samples = kept(self.samples, (path not in gone for path in values(self.samples, "path")))
         require_training_images(self.manifest, self.samples, self.skipped)
-        return [s for s in samples if s.path not in gone]
+        return kept(samples, (path not in gone for path in values(samples, "path")))
 
-    def _try(self, extractor: FeatureExtractor, samples: Sequence[Sample]) -> list[Sample]:
+    def _try(self, extractor: FeatureExtractor, samples: Sequence[Sample]) -> Sequence[Sample]:
         text = translate("Trying input size {size} px", size=extractor.preprocessing.size)
         return self._compute(extractor, samples, text)
 

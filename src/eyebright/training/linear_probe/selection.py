@@ -77,7 +77,7 @@ class Selection:
     views: list[ProbeCandidate] = field(default_factory=list)
 
 
-def ladder(short_sides: Sequence[int]) -> tuple[int, ...]:
+def ladder(short_sides: Sequence[int] | IntArray) -> tuple[int, ...]:
     """Return the sizes worth trying for images with these short sides in pixels, the first to try first.
 
     Photographs start at the size that the backbone was trained at, tiny images at the smallest; nothing is

@@ -9,6 +9,7 @@ from operator import add
 import numpy as np
 
 from eyebright.data.manifest import Sample
+from eyebright.runtime.compact.rows import picked
 from eyebright.runtime.machine import release_memory
 from eyebright.runtime.progress import Task
 from eyebright.training.linear_probe.closed_form import choose_shrinkage, solve
@@ -53,9 +54,7 @@ def fit_large(
     without_first = solve(reduce(add, parts[1:]), shrinkage)
     logits = np.concatenate(
         [
-            without_first.logits(
-                extractor.read([samples[i] for i in held_out[start : start + _CHUNK_ROWS]], taps)
-            )
+            without_first.logits(extractor.read(picked(samples, held_out[start : start + _CHUNK_ROWS]), taps))
             for start in range(0, len(held_out), _CHUNK_ROWS)
         ]
     )

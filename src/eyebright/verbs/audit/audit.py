@@ -33,7 +33,7 @@ from eyebright.verbs.audit.figures import figures
 from eyebright.verbs.audit.options import AuditConfig
 from eyebright.verbs.audit.overview import kind_rows
 from eyebright.verbs.audit.page import AuditContent, write_page
-from eyebright.verbs.audit.proposals import ON_ALL_IMAGES, proposed_fixes
+from eyebright.verbs.audit.proposals import ON_ALL_IMAGES, among, leaked_with, proposed_fixes
 from eyebright.verbs.audit.words import budget_sentence, label_hint
 
 
@@ -125,7 +125,8 @@ def _audited(config: AuditConfig) -> Audit:
     broken = [entry for entry in (*_unreadable(manifest), *lost) if entry.path not in dropped]
     with timed("examination"):
         found = examine(material, manifest.task, manifest.labels, broken, parts=parts, seed=config.seed)
-    open_ = [finding for finding in found.findings if not _answered(finding, fixes)]
+    leaks = leaked_with(f for f in found.findings if _answered(f, fixes))
+    open_ = [f for f in found.findings if not (_answered(f, fixes) or among(leaks, f))]
     found = replace(found, findings=open_)
     manifest = replace(manifest, samples=tuple(material.samples))
     result = Audit(directory, len(material.samples), config.size, found)

@@ -20,6 +20,7 @@ from eyebright.runtime.atomic import write_text
 from eyebright.text.language import translate
 from eyebright.types import Interval
 from eyebright.verbs.audit.overview import kind_rows
+from eyebright.verbs.audit.proposals import among, leaked_with
 from eyebright.verbs.audit.view import SHOWN, views
 from eyebright.verbs.audit.words import budget_sentence, label_hint, meaning, title, way_name
 
@@ -62,18 +63,21 @@ def write_page(path: Path, content: AuditContent) -> None:
     """
     found = content.found
     pairs = list(zip(found.findings, content.proposals, strict=True))
+    leaks = leaked_with(found.findings)
     by_kind = {kind: list(some) for kind, some in groupby(pairs, lambda pair: pair[0].kind)}
     about = {s.path: (s.label, s.split if content.parts else "") for s in content.manifest.samples}
     overview = render("audit/overview.html", rows=kind_rows(found))
     sections = [Section("overview", translate("Overview"), overview)]
     for kind, some in by_kind.items():
-        first = some[:SHOWN]
+        asked = [pair for pair in some if not among(leaks, pair[0])]
+        first = asked[:SHOWN]
         body = render(
             "audit/findings.html",
             meaning=meaning(kind),
             views=views(content.manifest.root, first, about),
-            count=len(some),
-            single=all(len(finding.images) == 1 for finding, _ in some),
+            count=len(asked),
+            elsewhere=len(some) - len(asked),
+            single=all(len(finding.images) == 1 for finding, _ in asked),
         )
         sections.append(Section(kind, title(kind), body))
     sections.append(_planted(found))

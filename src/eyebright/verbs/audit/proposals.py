@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from eyebright.auditing.findings import Finding
 from eyebright.data.fixes import EVERYTHING, Fix
@@ -10,7 +10,8 @@ from eyebright.text.format import percent
 from eyebright.text.language import translate
 from eyebright.verbs.audit.words import title
 
-_COPIES = ("leak", "exact_duplicate", "near_duplicate")
+_DUPLICATES = ("exact_duplicate", "near_duplicate")
+_COPIES = ("leak", *_DUPLICATES)
 #: Kinds that are about all images; their pictures are examples.
 ON_ALL_IMAGES = ("shift", "shortcut", "watermark", "class_overlap", "class_split", "imbalance")
 
@@ -19,15 +20,33 @@ def proposed_fixes(findings: Sequence[Finding]) -> list[list[Fix]]:
     """Return the rows of each finding, in the findings' order.
 
     Copies on both sides of a split and exact duplicates are left out but for one, if their labels agree.
-    Near duplicates in one split get a group. A wrong label gets the likelier one. What to do about any other
-    finding is for a person to say.
+    Near duplicates in one split get a group; those in two are asked about as leaks alone. A wrong label gets
+    the likelier one. What to do about any other finding is for a person to say.
     """
     kept: set[str] = set()
     leaving: set[str] = set()
+    leaks = leaked_with(findings)
     return [
-        list(_copies(finding, number, kept, leaving) if finding.kind in _COPIES else _others(finding))
+        []
+        if among(leaks, finding)
+        else list(_copies(finding, number, kept, leaving) if finding.kind in _COPIES else _others(finding))
         for number, finding in enumerate(findings, 1)
     ]
+
+
+def leaked_with(findings: Iterable[Finding]) -> Mapping[str, set[str]]:
+    """Return for each image of a leak all images of its leaks."""
+    found: dict[str, set[str]] = {}
+    for finding in findings:
+        if finding.kind == "leak":
+            for path in finding.images:
+                found.setdefault(path, set()).update(finding.images)
+    return found
+
+
+def among(leaks: Mapping[str, set[str]], finding: Finding) -> bool:
+    """Return whether duplicates are those of a leak, which asks what to do about them."""
+    return finding.kind in _DUPLICATES and leaks.get(finding.images[0], set()).issuperset(finding.images)
 
 
 def _copies(finding: Finding, number: int, kept: set[str], leaving: set[str]) -> Iterator[Fix]:

@@ -158,7 +158,7 @@ def sentence(finding: Finding) -> str:
         case "odd_size":
             return translate("{width} × {height} px", width=evidence["width"], height=evidence["height"])
         case "broken":
-            return str(evidence["reason"])
+            return ""  # the reason stands in place of the picture, in the reader's language
         case "border":
             sides = " · ".join(_share(evidence[side]) for side in ("top", "bottom", "left", "right"))
             return translate("above · below · left · right: {sides}", sides=sides)
@@ -184,9 +184,12 @@ def _shift(evidence: Mapping[str, object]) -> str:
 
 def _copies(finding: Finding) -> str:
     count, labels = len(finding.images), set(_names(finding.evidence["labels"]))
-    words = translate(
-        "{count:copy|copies}, probability {probability}", count=count, probability=_probability(finding)
-    )
+    if finding.kind == "exact_duplicate" or finding.evidence.get("copies") == "exact":
+        words = translate("{count:image|images} with the same pixels", count=count)
+    else:
+        words = translate(
+            "{count:copy|copies}, probability {probability}", count=count, probability=_probability(finding)
+        )
     if len(labels) > 1:
         words += " · " + translate("different labels: {labels}", labels=", ".join(sorted(labels)))
     turns = sorted(

@@ -14,7 +14,7 @@ from eyebright.data.table.chosen import named_columns
 from eyebright.data.writing.write import write_data
 from eyebright.report.display import Displayed, ResultTable
 from eyebright.runs.messages import say_found, say_skipped
-from eyebright.runs.run import new_directory
+from eyebright.runs.run import dated_directory
 from eyebright.runtime.context import stage, timed
 from eyebright.text.format import number
 from eyebright.text.language import translate
@@ -63,7 +63,7 @@ def data(config: DataConfig) -> Converted:
     say_found(manifest)
     given = given or _moved(manifest)
     name = config.data.resolve().stem
-    out = new_directory(config.out, "data", name)
+    out = config.out or dated_directory("data", name)
     skipped = write_data(manifest, config.to, out, name=name, splits=given)
     say_skipped(skipped)
     lost = {entry.path for entry in skipped}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from eyebright.backbones.stored import WEIGHTS
 from eyebright.data.fixes import FIXES, write_fixes
 from eyebright.data.manifest import FOLDS
 from eyebright.data.manifest_file import write_manifest
@@ -26,6 +27,7 @@ from eyebright.runs.metrics import METRICS, MetricsFile
 from eyebright.runs.overwrite import remove_earlier
 from eyebright.runs.rules import TrainedRules
 from eyebright.runs.run import Run, write_metrics, write_options
+from eyebright.runtime.atomic import write_bytes
 from eyebright.runtime.context import timed
 from eyebright.runtime.processes import is_main
 from eyebright.sealed.text_tensor import TOKENIZER
@@ -125,6 +127,8 @@ def write_run(done: EvaluatedTraining, line: str, update: UpdateOutcome | None =
     if plan.network is None:  # fine-tuning wrote them at its beginning
         write_options(plan.config, directory)
     _write_fixes(plan)
+    if done.trained.timm_weights is not None:
+        write_bytes(directory / WEIGHTS, done.trained.timm_weights)
     metrics = replace(_metrics(done), update=update, data_checks=checks)
     write_metrics(directory / METRICS, metrics.to_json())
     if plan.network is None:
@@ -187,6 +191,7 @@ def _report(done: EvaluatedTraining, line: str) -> ReportContent:
         training_curves=trained.training_curves,
         tunable=plan.network is None and "finetune" not in trained.chosen,
         random_weights=trained.random_weights,
+        for_timm=trained.timm_weights is not None,
         learning_curve=grown(trained.curve, config.seed),
         facts={
             translate("Model file"): f"{evaluation.model.size_bytes / 1e6:.1f} MB",

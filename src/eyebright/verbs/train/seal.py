@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.data.manifest import Manifest, Sample
+from eyebright.runtime.compact.rows import chained, kept, picked, values
 from eyebright.sealed.graph import sealed_graph
 from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import UnwrittenModel, set_metadata
@@ -88,20 +89,21 @@ def _rows(
     They are of the training split; where fine-tuning was stopped by the validation split, of that one too.
     """
     skipped = {s.path for s in trained.skipped}
-    samples = [s for s in manifest.of("train") if s.path not in skipped]
+    samples = manifest.of("train")
+    samples = kept(samples, (path not in skipped for path in values(samples, "path")))
     if trained.rows is None and manifest.of("test"):
-        samples += manifest.of("val")
+        samples = chained([samples, manifest.of("val")])
     drawn = np.sort(np.random.default_rng(seed).permutation(len(samples))[:MOST_ROWS])
-    samples = [samples[i] for i in drawn]
+    samples = picked(samples, drawn)
     if trained.rows is not None:
         return samples, trained.rows(samples)
-    kept: list[Sample] = []
+    found: list[Sample] = []
     rows: list[FloatArray] = []
     for block in predict_blocks(model, manifest.root, samples, default_folder()):
         if block.features is not None:
-            kept += block.samples
+            found += block.samples
             rows.append(block.features)
-    return kept, np.concatenate(rows) if rows else np.empty((0, 0), np.float32)
+    return found, np.concatenate(rows) if rows else np.empty((0, 0), np.float32)
 
 
 def _folds(

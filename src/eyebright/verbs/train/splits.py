@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from eyebright.auditing.duplicates.near_duplicates import alike_within, near_duplicates
 from eyebright.data.manifest import FOLDS, Manifest
-from eyebright.data.splits.drawing import Drawing
+from eyebright.data.splits.drawing import MOST_COMPARED, Drawing
 from eyebright.data.splits.facts import SplitFacts
 from eyebright.data.splits.name_groups import propose_groups
+from eyebright.runtime.compact.rows import values
 from eyebright.runtime.context import say
 from eyebright.types import Skipped
 from eyebright.verbs.train.frozen.cross_validation import folds_of
@@ -34,7 +35,7 @@ def with_folds(manifest: Manifest, folds: int, seed: int) -> Manifest:
 def proposing_groups(manifest: Manifest) -> Manifest:
     """Return the manifest with a warning where file names seem to tell groups, which were not used."""
     drawn = manifest.facts is not None and manifest.facts.by != "data"
-    if not drawn or any(s.group for s in manifest.samples):
+    if not drawn or len(manifest.samples) > MOST_COMPARED or any(values(manifest.samples, "group")):
         return manifest
     found = propose_groups(manifest.samples)
     if found is None:
@@ -45,14 +46,14 @@ def proposing_groups(manifest: Manifest) -> Manifest:
         "are alike to {within}, of two groups to {across} (1: equal). If a group shows one subject (patient, "
         "product, burst), the metrics are too optimistic: keep it in one split with --group-from '{pattern}'."
     )
-    values: dict[str, object] = {
+    told: dict[str, object] = {
         "count": found.count,
         "examples": "; ".join(", ".join(names) for names in found.examples),
         "within": f"{within:.2f}",
         "across": f"{across:.2f}",
         "pattern": found.pattern,
     }
-    return replace(manifest, warnings=(*manifest.warnings, Skipped(".", reason, values)))
+    return replace(manifest, warnings=(*manifest.warnings, Skipped(".", reason, told)))
 
 
 def say_folds(config: TrainConfig, manifest: Manifest) -> None:

@@ -49,6 +49,7 @@ class TrainedModel:
         probe_candidates: the candidates as the report shows them.
         baseline: the sealed model that it learned from, which it is then compared with.
         earlier: the sealed model that it is an update of.
+        timm_weights: a fine-tuned backbone as timm's `create_model` loads it; None where timm cannot.
         task: multi-class or multi-label.
         curve: the accuracy of heads of fewer images.
         finetuning: what fine-tuning changed against the frozen backbone.
@@ -80,6 +81,7 @@ class TrainedModel:
     pretraining: PretrainOutcome | None = None
     training_curves: TrainingCurves | None = None
     random_weights: bool = False
+    timm_weights: bytes | None = None
     baseline: Path | None = None
     earlier: Path | None = None
     task: ClassificationTask = field(default_factory=MultiClass)

@@ -81,17 +81,17 @@ def _paired(
     places = now.of(evaluation.split)
     samples = [now.samples[i] for i in places]
     names = now.task.names(now.predicted[places], now.labels)
-    after = {id(s): frozenset(found) for s, found in zip(samples, names, strict=True)}
+    after = {s.path: frozenset(found) for s, found in zip(samples, names, strict=True)}
     if cross_validated is not None:
         samples = [s for s in samples if s.sha in cross_validated]
         rows = [cross_validated[s.sha].predicted for s in samples]
         earlier = [parted(row) if now.task.multilabel else (row,) for row in rows]
-        return _Paired(samples, _renamed(earlier, edits), [after[id(s)] for s in samples])
+        return _Paired(samples, _renamed(earlier, edits), [after[s.path] for s in samples])
     # Both models share the graph up to the features, so these come from the cache.
     task = progress_task("Running the earlier model", total=len(samples))
     then = predict_samples(model, evaluation.manifest.root, samples, default_folder(), task=task)
     names = then.task.names(then.task.predicted(then.probabilities), then.labels)
-    return _Paired(then.samples, _renamed(names, edits), [after[id(s)] for s in then.samples])
+    return _Paired(then.samples, _renamed(names, edits), [after[s.path] for s in then.samples])
 
 
 def _renamed(names: Sequence[Sequence[str]], edits: ClassEdits) -> list[frozenset[str]]:

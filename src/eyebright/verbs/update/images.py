@@ -147,7 +147,7 @@ def _joined(old: Manifest, found: Manifest, *, given: bool, folds: bool, seed: i
     samples, fresh = _with_contents(old, samples, list(new.values()))
     near = near_duplicates(old.root, [*samples, *fresh])
     everything = joined([*samples, *fresh], near)
-    known_images, fresh = everything[: len(samples)], everything[len(samples) :]
+    known_images, fresh = everything[: len(samples)], list(everything[len(samples) :])
     old = replace(old, samples=tuple(known_images))
     # Of a cross-validation, all images train.
     fresh = [replace(s, split="train") for s in fresh] if folds else fresh

@@ -188,6 +188,10 @@ def test_coco_may_lack_categories_and_images(photos: Path, tmp_path: Path) -> No
     assert manifest.labels == ("a", "b")
     assert "names the category 7" in notes(manifest)
     assert "such as 999" in notes(manifest)
+    content["categories"].append({"id": 5, "name": "again"})
+    with pytest.raises(DataError, match=r"categories must have an id of its own.*5 more than once"):
+        scan(dumped(photos / "coco.json", content))
+    content["categories"].pop()
     content["annotations"].append({"image_id": 0, "category_id": 95})
     assert scan(dumped(photos / "coco.json", content)).label_set == ("a", "b")
     (photos / "coco.json").unlink()
@@ -212,6 +216,8 @@ def test_annotators_who_differ_or_were_none_are_named(photos: Path, tmp_path: Pa
     tasks[1]["annotations"] = [answer(cancelled=True)]
     tasks[2]["annotations"] = []
     manifest = scan(dumped(photos / "export.json", tasks))
+    with pytest.raises(DataError, match="must be annotated images"):
+        scan(dumped(photos / "export.json", [{**task, "annotations": []} for task in tasks]))
     (photos / "export.json").unlink()
     assert len(manifest.samples) == 13
     assert "differ (a / b)" in notes(manifest)
@@ -247,6 +253,11 @@ def test_a_table_that_is_none_is_one_sentence(name: str, content: str, says: str
 def test_what_does_not_exist_or_lacks_a_column_is_said(photos: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="must exist"):
         scan(tmp_path / "gone.csv")
+    with pytest.raises(NotFoundError, match="begin with https: are not read"):
+        scan(Path("https://example.com/photos.zip"))
+    (tmp_path / "labels.xlsx").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"spreadsheet\. Save it as CSV"):
+        scan(tmp_path / "labels.xlsx")
     with pytest.raises(DataError, match="class folders"):
         scan(photos, columns=Columns(label=("x",)))
     (tmp_path / "t.csv").write_text("path,label\nx.png,a\n")

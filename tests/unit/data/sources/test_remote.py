@@ -110,8 +110,15 @@ def test_addresses_in_somebodys_data_are_not_followed(
 
     monkeypatch.setattr(places, "RemoteStorage", refuse)
     rows = [f"{path},{path.parent.name}" for path in sorted(images.rglob("*.png"))]
-    (tmp_path / "t.csv").write_text("\n".join(["path,label", *rows, "s3://bucket/x.png,cat"]))
-    assert len(scan(tmp_path / "t.csv").samples) == len(rows)
+    (tmp_path / "t.csv").write_text(
+        "\n".join(["path,label", *rows, "s3://bucket/x.png,cat", "https://host/x.png,cat"])
+    )
+    manifest = scan(tmp_path / "t.csv")
+    assert len(manifest.samples) == len(rows)
+    assert {(s.path, "not followed" in s.reason) for s in manifest.skipped} == {
+        ("s3://bucket/x.png", True),
+        ("https://host/x.png", True),
+    }
     names = [{"id": i, "file_name": f"s3://bucket/{i}.png"} for i in range(4)]
     content = {
         "images": names,

@@ -83,6 +83,15 @@ def test_the_files_keep_to_their_contract(audited: tuple[subprocess.CompletedPro
     assert 'id="fixes-form"' in page
 
 
+def test_copies_in_two_splits_are_one_question(
+    audited: tuple[subprocess.CompletedProcess[str], Path], first: dict[int, str], tmp_path: Path
+):
+    _, out = audited
+    rows = [fix for fix in read_fixes(out / "fixes.csv").rows if fix.image == first[0]]
+    assert [fix.action for fix in rows if "Leaks" in fix.reason or "duplicates" in fix.reason] == ["keep_one"]
+    assert "in two splits, and stand under" in (out / "audit.html").read_text(encoding="utf-8")
+
+
 def test_fixes_answer_the_questions(
     audited: tuple[subprocess.CompletedProcess[str], Path], data: Path, first: dict[int, str], tmp_path: Path
 ):

@@ -55,17 +55,17 @@ def fold_norms(body: nn.Module, example: Tensor) -> int:
     noise = torch.randn(example.shape, generator=torch.Generator().manual_seed(0)).to(example)
     with torch.no_grad():
         expected = body(noise)
-        pairs = _pairs(body, noise)
+        pairs = called_in_pairs(body, noise)
         undone = [_fold(body, pair) for pair in pairs]
-        if _agrees(body(noise), expected):
+        if same_outputs(body(noise), expected):
             return len(pairs)
         for pair, before in zip(pairs, undone, strict=True):
             _put_back(body, pair, before)
         return sum(_fold_if_same(body, pair, noise, expected) for pair in pairs)
 
 
-def _pairs(body: nn.Module, example: Tensor) -> list[_Pair]:
-    """Yield candidates, by watching which tensor goes from a convolution into a batch norm."""
+def called_in_pairs(body: nn.Module, example: Tensor) -> list[_Pair]:
+    """Return candidates, by watching which tensor goes from a convolution into a batch norm."""
     outputs: dict[str, Tensor] = {}  # kept, so that no two have the same id
     takers: dict[str, list[str]] = {}
     calls: Counter[str] = Counter()
@@ -141,7 +141,7 @@ def _put_back(body: nn.Module, pair: _Pair, before: _Before) -> None:
 
 def _fold_if_same(body: nn.Module, pair: _Pair, example: Tensor, expected: Tensor) -> bool:
     before = _fold(body, pair)
-    if _agrees(body(example), expected):
+    if same_outputs(body(example), expected):
         return True
     _put_back(body, pair, before)
     return False
@@ -152,5 +152,6 @@ def _replace(body: nn.Module, name: str, module: nn.Module) -> None:
     setattr(body.get_submodule(parent), own, module)
 
 
-def _agrees(output: Tensor, expected: Tensor) -> bool:
+def same_outputs(output: Tensor, expected: Tensor) -> bool:
+    """Return whether two outputs differ by no more than float32 rounds."""
     return float((output - expected).abs().max()) <= _TOLERANCE * float(expected.abs().max())

@@ -18,6 +18,7 @@ from eyebright.task.task import ClassificationTask
 from eyebright.training.finetune.model.classifier import Classifier
 from eyebright.training.finetune.model.lora import merge_adapters
 from eyebright.training.finetune.model.predictions import device_of, image_logits
+from eyebright.training.finetune.model.timm_weights import timm_weights
 from eyebright.training.linear_probe.probe import FrozenModel
 from eyebright.training.ood import energy
 from eyebright.types import FloatArray, JsonObject
@@ -46,6 +47,7 @@ def package(result: FinetuneResult, setup: FinetuneSetup) -> TrainedModel:
     if result.plan.options.lora:
         merge_adapters(network.body)
     network.refresh_card()
+    network.body.eval()
     return TrainedModel(
         backbone=ExportedBackbone(network, None),
         preprocessing=setup.preprocessing,
@@ -63,6 +65,7 @@ def package(result: FinetuneResult, setup: FinetuneSetup) -> TrainedModel:
         probe_candidates=tell.choices(probe),
         training_curves=_training_curves(result),
         random_weights=not network.pretrained,
+        timm_weights=timm_weights(network, result.plan.options.backbone),
         task=task,
     )
 

@@ -1,0 +1,1 @@
+"""Rows of many millions in little memory."""
