@@ -7,7 +7,8 @@ their label, and all others are unlabelled; the test part (or else validation) i
 on. Features are computed once and cached; the layers are chosen by cross-validation as `train` does. With
 --foreign, that share of the unlabelled images is taken away in a first row, and images of another folder
 stand in their place in a second one: what these cost is the difference. With --rare, all but so many of the
-first class are left out of them. Printed are the accuracy of the labels alone, that of what is
+first class are left out of them; with --images, only so many are taken, and with --classes, only images of so
+many classes: what must not be learned from. Printed are the accuracy of the labels alone, that of what is
 kept, that if it were always kept, and the worst class's recall, which pseudo-labels may erase.
 """
 
@@ -108,6 +109,8 @@ def main() -> None:
     parser.add_argument(
         "--rare", type=int, default=0, help="keep so many unlabelled images of the first class"
     )
+    parser.add_argument("--images", type=int, default=0, help="take so many unlabelled images")
+    parser.add_argument("--classes", type=int, default=0, help="take unlabelled images of so many classes")
     options = parser.parse_args()
     foreign = None if options.foreign is None else Data(options.foreign, options.size)
     head = "data | labels a class | alone % | kept % | always % | change, points | kept | worst class"
@@ -139,6 +142,11 @@ def _row(
         if options.rare:
             first = others[data.truth[others] == 0]
             others = np.setdiff1d(others, first[options.rare :])
+        if options.classes:
+            some = np.random.default_rng(seed).permutation(len(data.manifest.labels))[: options.classes]
+            others = others[np.isin(data.truth[others], some)]
+        if options.images:
+            others = others[np.random.default_rng(seed).permutation(len(others))[: options.images]]
         unlabelled = data.rows(taps, others)
         if foreign is not None:
             some = np.random.default_rng(seed).permutation(len(unlabelled))

@@ -2,10 +2,12 @@
 
 In each fold a head of the labels alone and one that also saw the unlabelled images answer for the same
 images, which neither learned from; the folds are drawn several times, so that an image's answers hang less on
-what it was left out with. The second head is kept where more images are right, or as many at a lower Brier
-score: so few labels hardly ever show a gain significantly. Whether the gain is significant is told beside it,
-by the Brier score: it says more than right and wrong, and does not hang on the one image that it was most
-wrong about.
+what it was left out with. So few labels hardly ever show a gain significantly, so two witnesses are asked:
+how many more images are right, and by how much the Brier score falls, each by how sure it is. The second head
+is kept where they speak for it on balance. Where unlabelled images are of other classes than the labelled
+ones, a lucky image or two made more of them right, but the Brier score told. Whether the gain is significant
+is told beside it, by the Brier score: it says more than right and wrong, and does not hang on the one image
+that it was most wrong about.
 """
 
 from __future__ import annotations
@@ -100,13 +102,14 @@ class HeldOutGain:
 
     @property
     def better(self) -> bool:
-        """Return whether the held-out images speak for the unlabelled ones."""
-        return (-self.gain.value, self.brier_change.value) < (0.0, 0.0)
+        """Return whether accuracy and Brier score together speak for the unlabelled images."""
+        return _strength(self.gain) > _strength(self.brier_change)
 
     @property
     def shown(self) -> bool:
-        """Return whether they do so significantly."""
-        return self.better and self.brier_change.value < 0 and self.brier_p < SIGNIFICANT
+        """Return whether they do so significantly, and the accuracy is no lower."""
+        helped = self.better and self.gain.value >= 0
+        return helped and self.brier_change.value < 0 and self.brier_p < SIGNIFICANT
 
 
 @dataclass(frozen=True)
@@ -210,6 +213,11 @@ def unlike_labelled(
     temperature = np.float32(MultiClass().fit_temperature(alone.held_out, truth))
     score = fit_unknown(residual, lengths, energy(alone.held_out / temperature), _REJECTED)
     return rejected | (score.scores(unlabelled, alone.head.logits(unlabelled) / temperature) > 1)
+
+
+def _strength(change: Interval) -> float:
+    """Return a change over the width of its interval; a width of 0 stands for a very small one."""
+    return change.value / max(change.high - change.low, 1e-9)
 
 
 def _mixed(alone: FloatArray, soft: FloatArray) -> FloatArray:

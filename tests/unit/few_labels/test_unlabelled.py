@@ -128,10 +128,13 @@ def test_of_one_image_a_class_nothing_is_shown(digits_data: Digits) -> None:
     [
         (0.1, -0.1, 0.01, True, True),
         (0.1, -0.1, 0.2, True, False),
-        (0.1, 0.1, 0.01, True, False),
+        (0.1, 0.05, 0.2, True, False),
+        (0.05, 0.1, 0.2, False, False),
         (0.0, -0.1, 0.01, True, True),
         (0.0, 0.1, 0.01, False, False),
-        (-0.1, -0.1, 0.01, False, False),
+        (0.0, 0.0, 1.0, False, False),
+        (-0.05, -0.1, 0.01, True, False),
+        (-0.1, -0.05, 0.2, False, False),
     ],
 )
 def test_it_is_kept_where_held_out_images_speak_for_it(

@@ -17,7 +17,13 @@ def unlabelled(content: ReportContent) -> Section | None:
     found = content.unlabelled
     if found is None:
         return None
-    body = render("sections/unlabelled.html", found=found, sentence=outcome_sentence(found), gain=_points)
+    body = render(
+        "sections/unlabelled.html",
+        found=found,
+        sentence=outcome_sentence(found),
+        gain=_points,
+        signed=_signed,
+    )
     return Section("unlabelled", translate("Unlabelled images"), body)
 
 
@@ -38,8 +44,8 @@ def outcome_sentence(found: UnlabelledOutcome) -> str:
     said = {"used": found.used, "value": value, "low": low, "high": high}
     if not found.kept:
         return translate(
-            "The model did not learn from {used} unlabelled images: on held-out images they did not help "
-            "({value} percentage points, {low} to {high}).",
+            "The model did not learn from {used} unlabelled images: on held-out images, accuracy (changed by "
+            "{value} percentage points, {low} to {high}) and Brier score together do not speak for them.",
             **said,
         )
     if found.shown:
@@ -58,3 +64,8 @@ def outcome_sentence(found: UnlabelledOutcome) -> str:
 def _points(gain: Interval) -> Sequence[str]:
     """Return a difference and its limits in percentage points, with signs."""
     return [f"{100 * part:+.1f}" for part in (gain.value, gain.low, gain.high)]
+
+
+def _signed(change: Interval) -> Sequence[str]:
+    """Return a difference and its limits, with signs."""
+    return [f"{part:+.3f}" for part in (change.value, change.low, change.high)]

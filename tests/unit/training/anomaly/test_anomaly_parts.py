@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.data.decode import to_square
 from eyebright.training.anomaly.coreset import greedy_coreset
 from eyebright.training.anomaly.detector import fit_image_detector, fit_place_detector, whitening
 from eyebright.training.anomaly.material import highest
+from eyebright.training.anomaly.patches import columns, joined, patch_maps
 from eyebright.training.anomaly.planting import PLANTED, plant
 from eyebright.training.anomaly.scores import (
     Distances,
@@ -109,3 +111,14 @@ def test_either_part_makes_an_image_unusual():
 
 def test_auroc_counts_ties_half():
     assert auroc(np.array([1, 2], np.float32), np.array([2, 3], np.float32)) == 0.875
+
+
+def test_stages_of_three_finenesses_are_compared_on_one_grid():
+    sets = patch_maps(EmbeddedBackbone(), 96)
+    assert [maps.name for maps in sets] == ["first", "early", "middle"]
+    assert {maps.grid for maps in sets} == {12}
+    layers = [[layer.name for layer in maps.layers] for maps in sets]
+    assert layers == [["stage0", "stage1"], ["stage1", "stage2"], ["stage2", "stage4"]]
+    whole = joined(sets)
+    assert whole.channels == 16 + 24 + 40 + 112
+    assert columns(sets[1], whole).tolist() == list(range(16, 80))
