@@ -160,7 +160,7 @@ class _Pretending(LocalLauncher):
         from eyebright.training.linear_probe.class_statistics import FeatureStatistics
         from eyebright.training.linear_probe.feature_sums import _file_name
 
-        content = shard.content
+        content: StoredJson = dict(shard.content)
         if task.endswith("header_shard"):
             shas = [blake2b(path.encode(), digest_size=16).hexdigest() for path in content["paths"]]
             return {"done": {"headers": [[sha, 500, 375, 0, sha] for sha in shas]}}
@@ -278,7 +278,8 @@ class _Extractor:
 
     def __init__(self, space: Any, width: int) -> None:
         space.width = width
-        self.spaces, self.definition = [space], {}
+        self.spaces = [space]
+        self.definition: JsonObject = {}
 
 
 def measure_ray(arguments: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from eyebright.auditing.measuring import RecordSpace
 from eyebright.auditing.shift import SIGNIFICANT, Shift, compare_parts
 from eyebright.data.checks import removed_leaks
 from eyebright.data.image_properties import camera
-from eyebright.data.manifest import SPLITS, Manifest, Sample
+from eyebright.data.manifest import SPLITS, Manifest, Sample, is_subject
 from eyebright.runtime.compact.rows import values
 from eyebright.runtime.parallel import parallel
 from eyebright.training.linear_probe.folds import groups_of
@@ -140,7 +140,7 @@ def group_counts(manifest: Manifest) -> GroupCounts | None:
     """Return how many groups there are; None where images have none."""
     splits: dict[str, set[Split]] = defaultdict(set)
     for group, split in values(manifest.samples, "group", "split"):
-        if group:
+        if is_subject(group):
             splits[group].add(split)
     if not splits:
         return None

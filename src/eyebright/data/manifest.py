@@ -26,6 +26,13 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 FOLDS: Split = "folds"
 #: What separates the labels of a multi-label image; no label contains a semicolon.
 JOINT = "; "
+#: How the groups begin that an audit proposes for near duplicates, which are no patients or lots.
+COPIES = "copies-"
+
+
+def is_subject(group: str) -> bool:
+    """Return whether a group is a patient, a lot or a product."""
+    return bool(group) and not group.startswith(COPIES)
 
 
 def joined(labels: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from eyebright.types import IntArray, Split
 
 _Keys: TypeAlias = npt.NDArray[np.uint64]
+_Sizes: TypeAlias = npt.NDArray[np.int32]
 _NAMES: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -52,20 +53,21 @@ def assign(
             val=share_val,
             test=share_test,
         )
-    halves = _halves(shas)
-    if not len(halves):
+    keys, group = _groups(shas)
+    if not len(keys):
         return []
-    keys, group = _groups(halves)
-    del halves  # of millions of images, memory is needed now
     classes, sizes = _classes(labels, group, len(keys))
-    part = np.zeros(len(keys), np.int64)
+    part = np.zeros(len(keys), np.int8)
+    by_class = np.argsort(classes, kind="stable")
+    ends = np.cumsum(np.bincount(classes))
+    del classes  # of millions of images, memory is needed now
+    # One class after the other, for what they need is then soon free again.
     for code, share, spare in ((2, share_test, 2 if share_val else 1), (1, share_val, 1)):
-        if share:
-            free = np.flatnonzero(part == 0)
-            targets = share * np.bincount(classes, sizes).astype(np.float64)
-            order = _mix(keys[free], seed, code)
-            part[free[_held_out(classes[free], sizes[free], order, targets, spare)]] = code
-    return [_NAMES[code] for code in part[group].tolist()]
+        for members in np.split(by_class, ends[:-1]) if share else ():
+            free = members[part[members] == 0]
+            target = share * float(sizes[members].sum())
+            part[free[_held_out(sizes[free], _mix(keys[free], seed, code), target, spare)]] = code
+    return list(map(_NAMES.__getitem__, part[group]))
 
 
 def unit_key(sample: Sample) -> str:
@@ -85,52 +87,43 @@ def rarest(labels: Sequence[Sequence[str]]) -> list[str]:
     return [min(some, key=lambda label: (counts[label], label), default="") for some in labels]
 
 
-def _held_out(
-    classes: IntArray, sizes: IntArray, keys: _Keys, targets: npt.NDArray[np.float64], spare: int
-) -> IntArray:
-    """Return indices of the groups to hold out: small groups first, ``spare`` groups of each class stay."""
+def _held_out(sizes: _Sizes, keys: _Keys, target: float, spare: int) -> IntArray:
+    """Return indices of the groups of a class to hold out: small groups first, ``spare`` of them stay."""
     # Small first: a much-copied image counts as many in a metric, better trained on than evaluated on.
-    order = np.lexsort((keys, sizes, classes))
-    size, label = sizes[order], classes[order]
-    starts = np.searchsorted(label, np.arange(len(targets)))
-    position = np.arange(len(label)) - starts[label]
-    before = np.concatenate(([0], np.cumsum(size)))
-    middle = before[:-1] + size / 2 - before[starts[label]]
-    last = np.bincount(label, minlength=len(targets))[label] - spare
-    taken: IntArray = order[((middle < targets[label]) | (position == 0)) & (position < last)]
+    order = np.lexsort((keys, sizes))
+    size, position = sizes[order], np.arange(len(order))
+    middle = np.cumsum(size) - size / 2
+    taken: IntArray = order[((middle < target) | (position == 0)) & (position < len(order) - spare)]
     return taken
 
 
-def _halves(shas: Iterable[str]) -> _Keys:
-    """Return hashes (N, 2) as numbers."""
+def _groups(shas: Iterable[str]) -> tuple[_Keys, _Sizes]:
+    """Return a 64-bit key for each distinct hash, and each image's index among them."""
     data = bytearray()
     for sha in shas:
-        data += bytes.fromhex(sha)
-    return np.frombuffer(data, ">u8").astype(np.uint64).reshape(-1, 2)
+        data += bytes.fromhex(sha[:16])  # of ten million hashes two share so much once in 400,000 draws
+    halves = np.frombuffer(data, ">u8").astype(np.uint64)
+    order = np.argsort(halves, kind="stable")
+    halves = halves[order]
+    new = np.concatenate(([True], halves[1:] != halves[:-1]))[: len(halves)]
+    group = np.empty(len(halves), np.int32)
+    group[order] = np.cumsum(new, dtype=np.int32) - 1
+    return halves[new], group
 
 
-def _groups(halves: _Keys) -> tuple[_Keys, IntArray]:
-    """Return a 64-bit key for each distinct hash (N, 2), and each image's index among them."""
-    order = np.lexsort((halves[:, 1], halves[:, 0]))
-    first, second = halves[order, 0], halves[order, 1]
-    new = np.concatenate(([True], (first[1:] != first[:-1]) | (second[1:] != second[:-1])))
-    del second
-    group = np.empty(len(first), np.int64)
-    group[order] = np.cumsum(new) - 1
-    return first[new], group
-
-
-def _classes(labels: Iterable[str], group: IntArray, count: int) -> tuple[IntArray, IntArray]:
+def _classes(labels: Iterable[str], group: _Sizes, count: int) -> tuple[_Sizes, _Sizes]:
     """Return each group's class (the first by name where copies disagree) and how many images it holds."""
     seen: dict[str, int] = {}
     found = np.fromiter((seen.setdefault(label, len(seen)) for label in labels), np.int32, len(group))
-    codes = np.empty(len(seen), np.int64)
+    codes = np.empty(len(seen), np.int32)
     codes[[seen[label] for label in sorted(seen)]] = np.arange(len(seen))
-    classes = np.full(count, len(codes), np.int64)
+    classes = np.full(count, len(codes), np.int32)
     np.minimum.at(classes, group, codes[found])
     # A name that only ever comes second in its groups owns none: close the gaps.
-    classes = np.unique(classes, return_inverse=True)[1]
-    return classes, np.bincount(group, minlength=count)
+    owned = np.zeros(len(codes), np.bool_)
+    owned[classes] = True
+    numbers = (np.cumsum(owned) - 1).astype(np.int32)
+    return numbers[classes], np.bincount(group, minlength=count).astype(np.int32)
 
 
 def _mix(keys: _Keys, seed: int, salt: int) -> _Keys:

@@ -42,12 +42,23 @@ class Trial:
 
 def makers() -> dict[str, Callable[[bytes], Engine]]:
     """Return the engines that this machine can run, by name."""
+    found = _float32_makers()
+    if installed("openvino") and has_bfloat16():
+        found["openvino bfloat16"] = lambda graph: OpenVinoEngine(graph, "bfloat16")
+    return found | gpu_makers()
+
+
+def _float32_makers() -> dict[str, Callable[[bytes], Engine]]:
+    """Return the engines that any processor runs; none of their packages is loaded to find that out."""
     found: dict[str, Callable[[bytes], Engine]] = {"onnxruntime float32": OnnxRuntimeEngine}
     if installed("openvino"):
         found["openvino float32"] = lambda graph: OpenVinoEngine(graph, "float32")
-        if has_bfloat16():
-            found["openvino bfloat16"] = lambda graph: OpenVinoEngine(graph, "bfloat16")
-    return found | gpu_makers()
+    return found
+
+
+def is_available(name: str) -> bool:
+    """Return whether this machine can run the named engine."""
+    return name in _float32_makers() or name in makers()  # the latter loads OpenVINO: 0.2 s
 
 
 def make(name: str, graph: bytes) -> Engine:
@@ -57,7 +68,8 @@ def make(name: str, graph: bytes) -> Engine:
         MissingExtraError: the engine's package is not installed.
         ConfigError: there is no engine of that name.
     """
-    known = makers()
+    known = _float32_makers()
+    known = known if name in known else makers()
     if name in known:
         return known[name](graph)
     if name.startswith("openvino") and not installed("openvino"):
@@ -79,9 +91,10 @@ def make_alike(name: str, graph: bytes) -> Engine:
     Raises:
         MissingExtraError, ConfigError: there is none.
     """
-    known = makers()
-    alike = [other for other in known if other.split()[-1] == name.split()[-1]]
-    return make(name if name in known or not alike else alike[0], graph)
+    if is_available(name):
+        return make(name, graph)
+    alike = [other for other in makers() if other.split()[-1] == name.split()[-1]]
+    return make(alike[0] if alike else name, graph)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from scipy.cluster.vq import kmeans2
 from threadpoolctl import threadpool_limits
 
 from eyebright.evaluation.intervals import Float64Array
@@ -65,6 +64,8 @@ def _likeness(whitened: FloatArray, labelled: int) -> tuple[FloatArray, float]:
 
 
 def _clusters(rows: Float64Array, count: int, seed: int) -> IntArray:
+    from scipy.cluster.vq import kmeans2  # takes 50 ms to import, which every training would wait for
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a cluster that loses its last image stays where it is
         return np.asarray(kmeans2(rows, count, iter=_ROUNDS, minit="++", rng=seed)[1], np.int64)

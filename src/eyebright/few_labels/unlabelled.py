@@ -26,7 +26,7 @@ from eyebright.training.cache.store import Rows
 from eyebright.training.linear_probe.folds import assign_folds, learnable
 from eyebright.training.linear_probe.head import HeadFit, fit_head
 from eyebright.training.linear_probe.linear import LinearHead
-from eyebright.training.ood import energy, fit_unknown, held_out_lengths
+from eyebright.training.ood import energy, fit_and_hold_out, fit_unknown
 from eyebright.types import BoolArray, FloatArray, IntArray, Interval, JsonObject
 
 #: With fewer unlabelled images than this, hardly anything is known of how images scatter.
@@ -207,11 +207,11 @@ def unlike_labelled(
     space = ImageSpace.fit(np.concatenate([labelled, unlabelled]), seed)
     rejected = foreign(space, len(labelled), seed)
     folds = assign_folds(truth, groups, _FOLDS, seed)
-    lengths = held_out_lengths(labelled, folds, range(int(folds.max()) + 1))
+    residual, lengths = fit_and_hold_out(labelled, folds, range(int(folds.max()) + 1))
     if not len(lengths):
         return rejected
     temperature = np.float32(MultiClass().fit_temperature(alone.held_out, truth))
-    score = fit_unknown(labelled, lengths, energy(alone.held_out / temperature), _REJECTED)
+    score = fit_unknown(residual, lengths, energy(alone.held_out / temperature), _REJECTED)
     return rejected | (score.scores(unlabelled, alone.head.logits(unlabelled) / temperature) > 1)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.data.checks import naming
-from eyebright.data.manifest import Sample, joined
+from eyebright.data.manifest import Sample, is_subject, joined
 from eyebright.errors import DataError
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.evaluation.group_figures import GroupResults, group_means, measure_groups
@@ -137,7 +137,7 @@ class Predictions:
         """Return how the groups (patients, lots) of one split are found; None where images have none."""
         places = self.of(split)
         groups = self.groups(places)
-        if groups is None or not any(values(picked(self.samples, places), "group")):
+        if groups is None or not any(map(is_subject, values(picked(self.samples, places), "group"))):
             return None
         task, truth = self.task, self.truth[places]
         means = group_means(groups, self.probabilities[places])

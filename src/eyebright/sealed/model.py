@@ -87,6 +87,11 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def model_file(path: Path) -> Path:
+    """Return the file of a model: ``path`` itself, or `model.onnx` in a run's folder."""
+    return path / "model.onnx" if path.is_dir() else path
+
+
 class SealedModel:
     """A sealed model, ready to predict.
 
@@ -100,7 +105,7 @@ class SealedModel:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        self.path = path / "model.onnx" if path.is_dir() else path
+        self.path = model_file(path)
         self._threads = threads
         graph = _load(self.path)
         self._check(graph)

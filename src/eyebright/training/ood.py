@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from eyebright.runtime.parallel import parallel
 from eyebright.training.linear_probe.pca import standardise
-from eyebright.types import FloatArray, IntArray
+from eyebright.types import BoolArray, FloatArray, IntArray
 
 #: Rows that the directions are fitted to, at most.
 MOST_ROWS = 1000
@@ -116,46 +116,44 @@ def fit_residual(features: npt.NDArray[np.floating]) -> Residual:
 
 
 def fit_unknown(
-    features: npt.NDArray[np.floating],
-    held_out: FloatArray,
-    held_out_energy: FloatArray | None,
-    false_rejection: float,
+    residual: Residual, held_out: FloatArray, held_out_energy: FloatArray | None, false_rejection: float
 ) -> UnknownScore:
     """Fit the score; all but ``false_rejection`` of the model's own images will have at most 1.
 
     Args:
-        features: (N, D) of training images.
-        held_out: (n,) lengths by :func:`held_out_lengths`.
+        residual: of training images.
+        held_out: (n,) lengths of some that another fit did not see.
         held_out_energy: (m,) of images that the head did not learn from; None leaves the energy out.
         false_rejection: is shared by the two, since each rejects images of its own.
     """
     share = false_rejection if held_out_energy is None else false_rejection / 2
     return UnknownScore(
-        fit_residual(features),
+        residual,
         Scale.fit(held_out, share),
         None if held_out_energy is None else Scale.fit(held_out_energy, share),
     )
 
 
-def held_out_lengths(
+def fit_and_hold_out(
     features: npt.NDArray[np.floating], folds: IntArray, measured: Iterable[int]
-) -> FloatArray:
-    """Return square lengths of the rows of some folds, each by a fit to the rows of all others.
+) -> tuple[Residual, FloatArray]:
+    """Return a fit to all rows, and square lengths of those of some folds, by fits to the rows of all others.
 
     Args:
-        features: (N, D).
+        features: (N, D) of training images.
         folds: (N,) fold numbers.
         measured: the folds whose rows are measured.
     """
 
-    def lengths(fold: int) -> FloatArray:
-        return fit_residual(features[folds != fold]).lengths(features[folds == fold])
+    def fitted(held_out: BoolArray) -> tuple[Residual, FloatArray]:
+        residual = fit_residual(features[~held_out])
+        return residual, residual.lengths(features[held_out])
 
-    some = [fold for fold in measured if (folds == fold).any() and (folds != fold).any()]
+    some = [folds == fold for fold in measured if (folds == fold).any() and (folds != fold).any()]
     # Each on one thread: those of several folds would wait for each other, spinning; under load, for seconds.
     with threadpool_limits(1, user_api="blas"):
-        found = list(parallel(lengths, some))
-    return np.concatenate(found) if found else np.empty(0, np.float32)
+        (whole, nothing), *found = parallel(fitted, [np.zeros(len(features), bool), *some])
+    return whole, np.concatenate([nothing, *(lengths for _, lengths in found)])
 
 
 def _widest(rows: FloatArray) -> FloatArray:

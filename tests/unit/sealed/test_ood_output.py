@@ -20,7 +20,7 @@ from eyebright.sealed.inference import predict_blocks
 from eyebright.sealed.model import SealedModel, set_metadata
 from eyebright.sealed.ood_output import with_unknown
 from eyebright.sealed.subgraphs import FEATURES
-from eyebright.training.ood import Scale, energy, fit_residual, fit_unknown, held_out_lengths
+from eyebright.training.ood import Scale, energy, fit_and_hold_out, fit_residual, fit_unknown
 
 
 def without_score(run: Run, folder: Path, *, keep_rule: bool = True) -> Path:
@@ -74,8 +74,8 @@ def test_the_graph_computes_what_numpy_does(textile_run: Run, images, with_energ
     plain.graph.output.append(onnx.helper.make_tensor_value_info(LOGITS, onnx.TensorProto.FLOAT, ["B", 3]))
     session = open_session(plain.SerializeToString(), 1)
     logits = np.concatenate([session.run([LOGITS], {"images": image[None]})[0] for image in images])
-    lengths = held_out_lengths(rows, np.arange(len(rows)) % 2, [0, 1])
-    score = fit_unknown(rows[:half], lengths, energy(logits) if with_energy else None, 0.4)
+    _, lengths = fit_and_hold_out(rows, np.arange(len(rows)) % 2, [0, 1])
+    score = fit_unknown(fit_residual(rows[:half]), lengths, energy(logits) if with_energy else None, 0.4)
     whole = open_session(with_unknown(plain, score).SerializeToString(), 1)
     found = [whole.run([UNKNOWN], {"images": image[None]})[0][0] for image in images]
     np.testing.assert_allclose(found, score.scores(rows, logits), rtol=1e-3, atol=1e-3)
@@ -148,9 +148,10 @@ def test_held_out_rows_are_measured_by_a_fit_without_them(textile_run: Run, imag
     assert split is not None
     rows = np.concatenate([split.features(image[None]) for image in images])
     folds = np.arange(len(rows)) % 2
-    found = held_out_lengths(rows, folds, [0])
+    whole, found = fit_and_hold_out(rows, folds, [0])
     np.testing.assert_array_equal(found, fit_residual(rows[folds == 1]).lengths(rows[folds == 0]))
-    assert found.mean() > fit_residual(rows).lengths(rows).mean()
+    np.testing.assert_array_equal(whole.lengths(rows), fit_residual(rows).lengths(rows))
+    assert found.mean() > whole.lengths(rows).mean()
 
 
 def test_a_scale_has_the_agreed_share_beyond_one() -> None:

@@ -24,7 +24,7 @@ _HEX_DIGITS = frozenset("0123456789abcdef")
 _CODING, _ERRORS = "utf-8", "surrogatepass"
 
 
-class Column(Protocol):
+class CompactColumn(Protocol):
     """Values of N rows."""
 
     def get(self, places: Places) -> list[Any]:
@@ -98,8 +98,8 @@ class _Texts:
 class _Joined:
     """Texts in two parts, of which the first ones repeat: folders, and names in them."""
 
-    firsts: Column
-    seconds: Column
+    firsts: CompactColumn
+    seconds: CompactColumn
 
     def get(self, places: Places) -> list[str]:
         return [a + b for a, b in zip(self.firsts.get(places), self.seconds.get(places), strict=True)]
@@ -109,8 +109,8 @@ class _Joined:
 class _Alike:
     """Values that mostly are those of another column: ``others`` has None where they are."""
 
-    column: Column
-    others: Column
+    column: CompactColumn
+    others: CompactColumn
 
     def get(self, places: Places) -> list[Any]:
         pairs = zip(self.column.get(places), self.others.get(places), strict=True)
@@ -160,7 +160,7 @@ class ColumnBuilder:
             self._many = self._many.added([words[number] for number in block.tolist()])
         self._many = self._many.added(values)
 
-    def column(self) -> Column:
+    def column(self) -> CompactColumn:
         """Return the column of all values that were added; the builder is used up."""
         if self._many is not None:
             return self._many.column()
@@ -171,7 +171,7 @@ class ColumnBuilder:
         return _Words(self._words, numbers if len(self._words) > 256 else numbers.astype(np.uint8))
 
 
-def alike(column: Column, others: Column) -> Column:
+def alike(column: CompactColumn, others: CompactColumn) -> CompactColumn:
     """Return a column that has the values of ``column`` where those of ``others`` are None."""
     return _Alike(column, others)
 
@@ -182,7 +182,7 @@ class _ManyValues(Protocol):
     def added(self, values: Sequence[Any]) -> _ManyValues:
         """Take the next values; return what can hold them all."""
 
-    def column(self) -> Column:
+    def column(self) -> CompactColumn:
         """Return the column."""
 
 
@@ -208,7 +208,7 @@ class _ManyHashes:
         known = _Hashes(np.frombuffer(self._rows, np.uint8).reshape(-1, _HEX // 2))
         return other.added(known.get(slice(None))).added(values)
 
-    def column(self) -> Column:
+    def column(self) -> CompactColumn:
         return _Hashes(np.frombuffer(self._rows, np.uint8).reshape(-1, _HEX // 2))
 
 
@@ -227,7 +227,7 @@ class _ManyNumbers:
             return _ManyObjects([one for block in self._blocks for one in block.tolist()]).added(values)
         return self
 
-    def column(self) -> Column:
+    def column(self) -> CompactColumn:
         return _Numbers(np.concatenate(self._blocks))
 
 
@@ -244,7 +244,7 @@ class _ManyTexts:
         self._data += b"".join(coded)
         return self
 
-    def column(self) -> Column:
+    def column(self) -> CompactColumn:
         size = 4 if len(self._data) < 2**32 else 8
         starts: npt.NDArray[Any] = np.zeros(1 + sum(map(len, self._lengths)), f"u{size}")
         np.cumsum(np.concatenate([np.zeros(0, np.uint32), *self._lengths]), out=starts[1:])
@@ -271,7 +271,7 @@ class _ManyPaths:
         self._any = True
         return self
 
-    def column(self) -> Column:
+    def column(self) -> CompactColumn:
         return _Joined(self._firsts.column(), self._seconds.column())
 
 
@@ -283,5 +283,5 @@ class _ManyObjects:
         self._values += values
         return self
 
-    def column(self) -> Column:
+    def column(self) -> CompactColumn:
         return _Objects(self._values)

@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 import numpy as np
 import numpy.typing as npt
 
-from eyebright.runtime.compact.columns import Column, ColumnBuilder, Places, alike
+from eyebright.runtime.compact.columns import ColumnBuilder, CompactColumn, Places, alike
 
 Row = TypeVar("Row")
 Made = TypeVar("Made")
@@ -41,7 +41,7 @@ class CompactRows(Sequence[Row], Generic[Row]):
     """
 
     kind: type[Row]
-    columns: dict[str, Column]
+    columns: dict[str, CompactColumn]
     order: Order | None
     length: int
 
@@ -114,7 +114,7 @@ class CompactValues(Sequence[Made], Generic[Made]):
         length: how many there are.
     """
 
-    column: Column
+    column: CompactColumn
     length: int
 
     def __len__(self) -> int:
@@ -335,11 +335,11 @@ def _apart(found: dict[str, list[Any]], name: str, like: dict[str, str]) -> list
 
 
 def _complete(
-    columns: dict[str, Column],
+    columns: dict[str, CompactColumn],
     builders: dict[str, ColumnBuilder],
     like: dict[str, str],
     order: Order | None = None,
-) -> dict[str, Column]:
+) -> dict[str, CompactColumn]:
     """Return columns with those that were built, whose values are in ``order``, in place of the old ones."""
     built = {name: builders.pop(name).column() for name in list(builders)}
     if order is not None:
@@ -348,7 +348,7 @@ def _complete(
     return whole | {name: alike(whole[like[name]], built[name]) for name in like if name in built}
 
 
-def _scattered(column: Column, order: Order) -> Column:
+def _scattered(column: CompactColumn, order: Order) -> CompactColumn:
     """Return a column whose values at ``order`` are those of ``column``; the others are never seen."""
     inverse = np.zeros(int(order.max()) + 1, np.int32)
     inverse[order] = np.arange(len(order))

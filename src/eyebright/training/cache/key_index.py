@@ -113,7 +113,7 @@ def _only_in_first(runs: Sequence[_Run]) -> int:
         seen = np.zeros(len(keys), np.bool_)
         for other in others:
             seen |= other.find(keys) != _ABSENT
-        count += len(keys) - np.count_nonzero(seen)
+        count += len(keys) - int(seen.sum())
     return count
 
 

@@ -41,17 +41,30 @@ def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int
     Returns:
         The fold numbers (N,) in which the rows are held out.
     """
-    members = np.arange(len(truth)) if groups is None else groups
-    _, first, inverse = np.unique(members, return_index=True, return_inverse=True)
-    group_class = truth[first]
+    first, inverse = _distinct(np.arange(len(truth)) if groups is None else groups)
+    group_class = truth[first].astype(np.int32)
     sizes = np.bincount(group_class)
     count = int(np.clip(np.median(sizes[sizes > 0]), 2, max(folds, 2)))
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(first))
+    order = rng.permutation(len(first)).astype(np.int32)  # of millions of rows, half of the memory
+    del first
     order = order[np.argsort(group_class[order], kind="stable")]
-    fold_of_group = np.empty(len(first), np.int64)
-    fold_of_group[order] = np.arange(len(first)) % count  # one deal over all classes: folds of equal size
-    return fold_of_group[inverse]
+    fold_of_group = np.empty(len(order), np.int32)
+    fold_of_group[order] = np.arange(len(order), dtype=np.int32) % count  # one deal: folds of equal size
+    return fold_of_group[inverse].astype(np.int64)
+
+
+def _distinct(numbers: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the first place of each number, in the order of the numbers, and each place's number among them.
+
+    Numbers from 0 in the order in which they first come, as :func:`groups_of` gives them, need not be sorted.
+    """
+    highest = np.maximum.accumulate(numbers)
+    new = np.diff(highest, prepend=-1)
+    if len(numbers) and numbers[0] == 0 and new.max() <= 1:
+        return np.flatnonzero(new), numbers
+    _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
+    return first, inverse
 
 
 def row_weights(samples: Sequence[Sample]) -> FloatArray | None:

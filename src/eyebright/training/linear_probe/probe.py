@@ -417,7 +417,8 @@ class FrozenTrainer:
     ) -> HeadFit:
         taps, weights = taps or extractor.taps, row_weights(samples)
         views = len(extractor.spaces)
-        rows = np.concatenate([extractor.read(samples, taps, number) for number in range(views)])
+        of_views = [extractor.read(samples, taps, number) for number in range(views)]
+        rows = of_views[0] if views == 1 else np.concatenate(of_views)  # which would copy all of them
         return fit_task(
             rows,
             np.concatenate([self._truth(samples)] * views),

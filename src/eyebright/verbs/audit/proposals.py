@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from eyebright.auditing.findings import Finding
 from eyebright.data.fixes import EVERYTHING, Fix
+from eyebright.data.manifest import COPIES
 from eyebright.text.format import percent
 from eyebright.text.language import translate
 from eyebright.verbs.audit.words import title
@@ -55,7 +56,9 @@ def _copies(finding: Finding, number: int, kept: set[str], leaving: set[str]) ->
     if finding.kind == "near_duplicate":
         groups = sorted(set(finding.groups) - {""})
         # Images of two patients, say, are a question: a new group would part one of them from its own others.
-        action, name = ("group", groups[0] if groups else f"copies-{number}") if len(groups) < 2 else ("", "")
+        action, name = (
+            ("group", groups[0] if groups else f"{COPIES}{number}") if len(groups) < 2 else ("", "")
+        )
         yield from (Fix(path, action, name, reason) for path in finding.images)
         return
     if finding.label_conflict:  # which label is right is for a person to say

@@ -10,7 +10,7 @@ from eyebright.data.manifest import Manifest
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs.metrics import versions
 from eyebright.sealed.metadata import MULTILABEL
-from eyebright.sealed.model import SealedModel
+from eyebright.sealed.model import model_file
 from eyebright.sealed.text_tensor import TOKENIZER
 from eyebright.task.task import THRESHOLD
 from eyebright.types import JsonObject
@@ -79,7 +79,7 @@ def provenance_of(trained: TrainedModel, manifest: Manifest) -> Provenance:
         data_sha=manifest.digest,
         versions=versions(),
         white_level=manifest.white_level,
-        baseline_sha256=None if baseline is None else sha256(SealedModel(baseline).path),
+        baseline_sha256=None if baseline is None else sha256(model_file(baseline)),
         thresholds=[THRESHOLD] * len(manifest.labels) if trained.task.multilabel else None,
         tokenizer=None if trained.text is None else trained.text.tokenizer,
     )

@@ -19,7 +19,7 @@ from eyebright.sealed.text_input import with_text
 from eyebright.training.cache.store import default_folder
 from eyebright.training.linear_probe.folds import assign_folds, groups_of
 from eyebright.training.linear_probe.targets import truth_of
-from eyebright.training.ood import MOST_ROWS, fit_unknown, held_out_lengths
+from eyebright.training.ood import MOST_ROWS, fit_and_hold_out, fit_unknown
 from eyebright.types import FloatArray, IntArray
 from eyebright.verbs.train.holdout import with_holdout
 from eyebright.verbs.train.provenance import Provenance
@@ -74,10 +74,10 @@ def seal(
     samples, rows = _rows(trained, model, manifest, seed)
     if not samples:
         return SealedClassifier(model, 0)
-    lengths = held_out_lengths(rows, *_folds(trained, samples, manifest, seed))
+    residual, lengths = fit_and_hold_out(rows, *_folds(trained, samples, manifest, seed))
     if not len(lengths):
         return SealedClassifier(model, 0)
-    score = fit_unknown(rows, lengths, trained.holdout_energy, false_rejection)
+    score = fit_unknown(residual, lengths, trained.holdout_energy, false_rejection)
     return SealedClassifier(UnwrittenModel(path, with_unknown(graph, score), threads=1), len(lengths))
 
 

@@ -58,7 +58,8 @@ def train(
 
     Returns:
         The run directory with `model.onnx`, `metrics.json`, `predictions.csv`, `report.html`,
-        `manifest.parquet` and `config.toml`; of fine-tuning also `history.csv` and `checkpoints/`.
+        `manifest.parquet` and `config.toml`; of fine-tuning also `history.csv`, `checkpoints/` and, where
+        timm has the architecture, `backbone.safetensors`.
 
     Raises:
         EyebrightError: the data, an option or the disk does not allow it.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eyebright.data.manifest import Manifest
 from eyebright.data.manifest_file import read_manifest
-from eyebright.engines.choose import makers
+from eyebright.engines.choose import is_available
 from eyebright.errors import ConfigError, NotFoundError
 from eyebright.evaluation.multiclass.results import PredictionRow
 from eyebright.runs.images import require_classifier
@@ -108,7 +108,7 @@ class EarlierRun:
         """Return what the run selected: engine, and feature layers."""
         engine = (self.run.stored.model_extra or {}).get("engine")
         return EarlierSelection(
-            engine=engine if engine in makers() else None,
+            engine=engine if isinstance(engine, str) and is_available(engine) else None,
             layers=self.model.card.layers,
             taps=self.backbone.taps,
         )

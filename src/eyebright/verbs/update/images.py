@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eyebright.auditing.duplicates.near_duplicates import near_duplicates
+from eyebright.auditing.duplicates.near_duplicates import may_be_copies, near_duplicates
 from eyebright.data.checks import conflicts, copies, few_images, require_classes, require_labels, with_weight
 from eyebright.data.contents import with_contents
 from eyebright.data.fixes import LEFT_OUT, Fixes
@@ -189,10 +189,13 @@ def _with_contents(
 ) -> tuple[list[Sample], list[Sample]]:
     """Let copies among the run's and the new images know each other, and share one white level.
 
-    Only images of the same size in pixels can be copies, so only those of the run are read again.
+    Only images of the same size in pixels that look alike can be copies, so only those of the run are read
+    again.
     """
     sizes = {(s.width, s.height) for s in new}
     alike = [s for s in samples if (s.width, s.height) in sizes and not s.white_level]
+    if not any(s.white_level for s in new):
+        alike = may_be_copies(old.root, alike, new)
     headers = [h for _, some in read_headers(old.root, [(s.label, s.path) for s in alike]) for h in some]
     read = [
         replace(s, content=h.content)

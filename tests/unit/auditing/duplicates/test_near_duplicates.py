@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from eyebright.auditing.duplicates import near_duplicates as module
-from eyebright.auditing.duplicates.near_duplicates import alike_within, near_duplicates
+from eyebright.auditing.duplicates.near_duplicates import alike_within, may_be_copies, near_duplicates
 from eyebright.auditing.planting import planted_copy
 from eyebright.data.folder import scan_as_given
+from eyebright.data.header import read_header
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.source import scan
 from eyebright.data.splits.drawing import Drawing
@@ -75,6 +76,20 @@ def test_files_that_cannot_be_read_are_in_no_group(manifest: Manifest, tmp_path:
     assert len(found) == len(KINDS)
     assert min(place for group in found for place in group) >= len(gone)
     assert near_duplicates(tmp_path, gone) == []
+
+
+def test_only_images_that_look_alike_may_be_copies(manifest: Manifest, tmp_path: Path) -> None:
+    near_duplicates(manifest.root, manifest.samples)  # takes the fingerprints
+    original, *_ = manifest.samples
+    path = tmp_path / "again.png"
+    Image.open(manifest.root / original.path).save(path, compress_level=1)
+    again = replace(original, path=str(path), sha=read_header(str(path)).sha, content="")
+    assert again.sha != original.sha
+    found = may_be_copies(manifest.root, manifest.samples, [again])
+    assert original in found
+    assert len(found) < len(manifest.samples) / 2
+    without_fingerprint = replace(original, sha="f" * 32, content="")
+    assert may_be_copies(manifest.root, [without_fingerprint], [again]) == [without_fingerprint]
 
 
 def test_a_drawn_split_keeps_them_together(folder: Path) -> None:

@@ -89,7 +89,7 @@ def test_copies_in_two_splits_are_one_question(
     _, out = audited
     rows = [fix for fix in read_fixes(out / "fixes.csv").rows if fix.image == first[0]]
     assert [fix.action for fix in rows if "Leaks" in fix.reason or "duplicates" in fix.reason] == ["keep_one"]
-    assert "in two splits, and stand under" in (out / "audit.html").read_text(encoding="utf-8")
+    assert "in two splits: see Leaks" in (out / "audit.html").read_text(encoding="utf-8")
 
 
 def test_fixes_answer_the_questions(

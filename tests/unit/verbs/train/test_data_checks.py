@@ -60,6 +60,8 @@ def test_groups_are_counted_and_those_in_two_splits_are_told():
     mixed = group_counts(Manifest(Path(), (*apart.samples, sample(3, "val", "x"))))
     assert mixed is not None
     assert mixed.shared == 1
+    copies = Manifest(Path(), (sample(0, "train", "copies-1"), sample(1, "train", "copies-1")))
+    assert group_counts(copies) is None
 
 
 def test_a_shortcut_is_a_claim_with_its_figures():
