@@ -58,6 +58,8 @@ class Connection:
             return 0
 
     async def _post(self, path: str, body: bytes, kind: str) -> int:
+        if self._reader is not None and self._reader.at_eof():  # nothing came for 75 s, so it was closed
+            await self.close()
         if self._writer is None or self._reader is None:
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
         head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"

@@ -10,11 +10,11 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from eyebright.labelling.project import Project
-from eyebright.serving.security import Tokens
+from eyebright.serving.security import Role, Tokens
 from eyebright.verbs.studio.app import create_app
 from eyebright.verbs.studio.core import Studio
 
-TOKENS = {"admin": "a" * 24, "view": "v" * 24}
+TOKENS: dict[Role, str] = {"admin": "a" * 24, "view": "v" * 24}
 
 
 @contextmanager

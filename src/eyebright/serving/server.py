@@ -272,11 +272,12 @@ def serve_until_stopped(
 @contextmanager
 def _short_waits() -> Iterator[None]:
     """Let the interpreter hand over quickly and halt rarely while the block runs."""
-    switching, (*younger, full) = sys.getswitchinterval(), gc.get_threshold()
+    switching = sys.getswitchinterval()
+    youngest, younger, full = gc.get_threshold()
     sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.set_threshold(*younger, _YOUNGER_COLLECTIONS)
+    gc.set_threshold(youngest, younger, _YOUNGER_COLLECTIONS)
     try:
         yield
     finally:
-        gc.set_threshold(*younger, full)
+        gc.set_threshold(youngest, younger, full)
         sys.setswitchinterval(switching)

@@ -75,9 +75,9 @@ def draw(manifest: Manifest, shares: Mapping[Split, float], seed: int, drawing: 
         near = drawing.near_duplicates(manifest.root, samples)
     elif drawing.near_duplicates is not None:
         reason = (
-            "Near duplicates were not looked for: there are {count:image|images}, and of more than {most} it "
-            "would take days. Exact copies were kept in the same split. Give images that belong together a "
-            "group (--group or --group-from)."
+            "Near duplicates and groups in file names were not looked for: there are {count:image|images}, "
+            "and of more than {most} it would take days. Exact copies were kept in the same split. Give "
+            "images that belong together a group (--group or --group-from)."
         )
         note = Skipped(".", reason, {"count": len(samples), "most": MOST_COMPARED})
         manifest = replace(manifest, warnings=(*manifest.warnings, note))

@@ -26,6 +26,9 @@ LABELLED = "labelled"
 ROWS, POINTS = 16_000, 300
 # What is as good as the best but for chance: a smaller input, then a method that stands earlier, is taken.
 _ALIKE = 0.01
+# What the whole image may cost. Planted defects hardly speak for it: another weave is planted nowhere, and on
+# textile, where places alone found none of it, the whole image cost 0.014 of planted defects.
+_WHOLE = 0.03
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,14 @@ def _mean(kinds: Mapping[str, float]) -> float:
 
 
 def select(candidates: Sequence[AnomalyCandidate]) -> AnomalyCandidate:
-    """Return the best candidate; of those that are alike by size and method, then the best."""
-    best = max(candidate.auroc for candidate in candidates)
-    alike = [candidate for candidate in candidates if candidate.auroc >= best - _ALIKE]
-    return min(alike, key=lambda c: (c.size, METHODS.index(c.method), -c.auroc))
+    """Return the best candidate, the whole image preferred.
+
+    Of those that are alike, it is the first by size and by method, and then the best.
+    """
+
+    def worth(candidate: AnomalyCandidate) -> float:
+        return candidate.auroc + (_WHOLE if candidate.whole else 0)
+
+    best = max(map(worth, candidates))
+    alike = [candidate for candidate in candidates if worth(candidate) >= best - _ALIKE]
+    return min(alike, key=lambda c: (c.size, METHODS.index(c.method), -worth(c)))

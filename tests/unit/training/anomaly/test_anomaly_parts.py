@@ -19,6 +19,7 @@ from eyebright.training.anomaly.scores import (
     auroc,
     fit_slope,
 )
+from eyebright.training.anomaly.selection import AnomalyCandidate, select
 
 
 def test_a_coreset_leaves_no_row_far_away():
@@ -122,3 +123,13 @@ def test_stages_of_three_finenesses_are_compared_on_one_grid():
     whole = joined(sets)
     assert whole.channels == 16 + 24 + 40 + 112
     assert columns(sets[1], whole).tolist() == list(range(16, 80))
+
+
+def test_the_whole_image_counts_unless_that_costs_much():
+    def candidate(auroc: float, whole: bool, size: int = 224) -> AnomalyCandidate:
+        return AnomalyCandidate(size, "first", "memory bank", 0.0, whole, auroc, {})
+
+    assert select([candidate(0.96, False), candidate(0.94, True)]).whole
+    assert not select([candidate(0.96, False), candidate(0.90, True)]).whole
+    assert select([candidate(0.95, True, 448), candidate(0.945, True)]).size == 224
+    assert select([candidate(0.95, True, 448), candidate(0.92, True)]).size == 448

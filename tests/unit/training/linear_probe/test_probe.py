@@ -160,7 +160,7 @@ def test_narrower_layers_take_over_what_wider_ones_computed(
     assert wide.running is not None  # the one that won the race
     made._try(wide, samples)
     narrow = made._sharing(Setting(SIZE, "texture"), samples)
-    assert len(narrow.missing(samples)) == 0
+    assert not narrow.missing(samples)
     assert narrow.running is None
     anew = FeatureExtractor(
         tmp_path / "anew", made.backbone, narrow.preprocessing, narrow.taps, narrow.engine, 1

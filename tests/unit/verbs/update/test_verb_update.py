@@ -104,7 +104,7 @@ def test_features_of_the_run_are_found_in_the_cache(textile_run: Run, updated: R
     assert engine is not None
     how = training_preprocessing(backbone.card, earlier.model.size)
     extractor = FeatureExtractor(default_folder(), backbone, how, backbone.taps, engine, 1)
-    assert extractor.missing(earlier.manifest.of("train")) == []
+    assert not extractor.missing(earlier.manifest.of("train"))
     fronts = [SealedModel(run.model).split_model for run in (textile_run, updated)]
     # Those of evaluated images are found, too.
     assert len({front.digest for front in fronts if front is not None}) == 1

@@ -18,6 +18,7 @@ from eyebright.data.manifest import Manifest  # noqa: E402
 from eyebright.training.cache.store import exports_folder  # noqa: E402
 from eyebright.training.finetune.checkpoint import read, write  # noqa: E402
 from eyebright.training.finetune.data.cached_activations import ActivationData  # noqa: E402
+from eyebright.training.finetune.model.timm_weights import timm_weights  # noqa: E402
 from eyebright.verbs.train.finetune import finetune_setup  # noqa: E402
 from eyebright.verbs.train.finetune.dataset import build  # noqa: E402
 from eyebright.verbs.train.finetune.finetune import _finetune_depth, load_network  # noqa: E402
@@ -103,7 +104,9 @@ def test_a_fine_tuning_changes_nothing_that_it_started_from(
     result = _finetune_depth(config, "last", first.copy(), setup, None)
     trained = {name: tensor.clone() for name, tensor in result.model.classifier.state_dict().items()}
     second = _finetune_depth(config, "last", result.model.copy(), setup, None)
-    package(result, setup)
+    packaged = package(result, setup)
+    assert packaged.timm_weights is not None
+    assert packaged.timm_weights != timm_weights(network, config.backbone)
     assert all(torch.equal(before[name], tensor) for name, tensor in network.body.state_dict().items())
     assert all(torch.equal(before[n], tensor) for n, tensor in first.network.body.state_dict().items())
     after = result.model.classifier.state_dict()
