@@ -9,7 +9,7 @@ from typing import Any
 
 from command_line import RUN_FILES, eyebright, photos
 
-FINETUNED_FILES = RUN_FILES | {"history.csv", "plan.json", "checkpoints"}
+FINETUNED_FILES = RUN_FILES | {"history.csv", "plan.json", "checkpoints", "backbone.safetensors"}
 SMALL = ("--size", "64", "--layers", "texture", "--augment", "light", "--precision", "fp32", "--batch", "8")
 
 
