@@ -52,7 +52,8 @@ def test_images_in_memory_have_the_features_of_their_files(found: Embeddings) ->
     given = [np.asarray(Image.open(path).convert("RGB")) for path in found.paths[:2]]
     same = eb.embed(given, size=SIZE, progress=False)
     assert list(same.paths) == ["0", "1"]
-    assert np.array_equal(same.features, found.features[:2])
+    # Kept as float16; another engine may be the fastest for these two, and differ in the last bit.
+    assert np.allclose(same.features, found.features[:2], rtol=2e-3, atol=1e-4)
     nearest = same.nearest(1, among=found)
     assert nearest.places[:, 0].tolist() == [0, 1]
     assert np.allclose(nearest.similarity, 1, atol=1e-4)
