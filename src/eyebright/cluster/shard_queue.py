@@ -23,6 +23,8 @@ _SLOW = 2.0
 _LEAST_SLOW_SECONDS = 1.0
 _RECENT = 101
 _LOOK_SECONDS = 0.5
+# While so many answers wait to be read, no further shard is begun: they would fill the memory.
+_MOST_UNREAD = 32
 
 
 @dataclass
@@ -63,11 +65,15 @@ class ShardQueue:
         while (answer := self._answers.get()) is not None:
             if isinstance(answer, BaseException):
                 raise answer
+            with self._changed:
+                self._changed.notify_all()
             yield answer
 
     def take(self, worker: int) -> Shard | None:
         """Return a shard for a free worker, as soon as there is one; None when all is done."""
         while self.is_open():
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped or self._answers.qsize() < _MOST_UNREAD)
             shard = self._next(worker)
             if shard is not None:
                 return shard
