@@ -16,7 +16,7 @@ from eyebright.explaining.choose import explainer
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.exporting.certificate.integrity import check_files, export_folder, read_certificate
 from eyebright.runs.integrity import require_recorded_hash
-from eyebright.sealed.model import InMemoryModel, parse_file, read_file
+from eyebright.sealed.model import InMemoryModel, model_file, parse_file, read_file
 from eyebright.serving.hooks import Watching
 from eyebright.serving.prediction import Answered, Predictor, choose_predictor, opened
 from eyebright.serving.reference import ReferenceImage, reference_images
@@ -47,7 +47,7 @@ class ServedModel:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path / "model.onnx" if path.is_dir() else path
+        self.path = model_file(path)
         content = read_file(self.path)
         self.sha256 = hashlib.sha256(content).hexdigest()
         require_recorded_hash(self.path, self.sha256)

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import TypeAdapter
 
+from eyebright.backbones.stored import WEIGHTS
 from eyebright.data.manifest_file import read_manifest
 from eyebright.errors import ConfigError, ModelError
 from eyebright.exporting.certificate.integrity import CERTIFICATE, StoredCertificate
@@ -18,7 +19,7 @@ from eyebright.runs.run import Run
 from eyebright.runtime.stored import Value, read_json, read_stored, reason_of
 from eyebright.sealed.model import SealedModel
 from eyebright.sharing.place import Content, content_digest
-from eyebright.sharing.sums import CARD, CERTIFICATES, CONFIG, EXPORTS, SUMS, WEIGHTS, sums_text
+from eyebright.sharing.sums import CARD, CERTIFICATES, CONFIG, EXPORTS, SUMS, sums_text
 from eyebright.types import Json, StoredJson
 
 #: What is shared only where it is asked for: the first two name every image.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from eyebright.backbones.stored import WEIGHTS
 from eyebright.errors import ModelError
 
 SUMS = "SHA256SUMS"
@@ -16,8 +17,6 @@ CONFIG = "config.json"
 #: Folders of exports' certificates, and of exports with all their files.
 CERTIFICATES, EXPORTS = "certificates", "exports"
 _MODEL, _REPORT, _PREDICTIONS, _MANIFEST = "model.onnx", "report.html", "predictions.csv", "manifest.parquet"
-#: The backbone of a fine-tuning, as timm loads it.
-WEIGHTS = "backbone.safetensors"
 _FILES = (_MODEL, CARD, CONFIG, WEIGHTS, _REPORT, "metrics.json", _PREDICTIONS, _MANIFEST)
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 # Far more than the files of any export.

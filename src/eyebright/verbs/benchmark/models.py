@@ -17,7 +17,7 @@ from eyebright.exporting.base import ExportSource
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.exporting.certificate.integrity import check_files, export_folder, read_certificate
 from eyebright.exporting.formats.openvino_ir import OpenVino
-from eyebright.sealed.model import SealedModel
+from eyebright.sealed.model import SealedModel, model_file
 
 Kind = Literal["onnx", "openvino", "export"]
 
@@ -127,5 +127,5 @@ def _exported(folder: Path, parents: dict[str, Path]) -> Iterator[_Way]:
 
 def _parents(models: Sequence[Path]) -> dict[str, Path]:
     """Return the sealed models among the given paths, by their hash."""
-    files = [path / "model.onnx" if path.is_dir() else path for path in models if export_folder(path) is None]
+    files = [model_file(path) for path in models if export_folder(path) is None]
     return {sha256(file): file for file in files if file.is_file()}

@@ -22,6 +22,7 @@ from eyebright.runs.integrity import recorded_sha256
 from eyebright.runtime.context import stage
 from eyebright.sealed.card import SealedCard
 from eyebright.sealed.metadata import HeadlineMetrics, SealedMetadata
+from eyebright.sealed.model import model_file
 from eyebright.verbs.inspect.options import InspectConfig
 from eyebright.verbs.inspect.result import Inspection
 
@@ -45,7 +46,7 @@ def inspect(config: InspectConfig) -> Inspection:
     folder = export_folder(path)
     if folder is not None:
         return _export(folder)
-    return _sealed(path / "model.onnx" if path.is_dir() else path)
+    return _sealed(model_file(path))
 
 
 def _export(folder: Path) -> Inspection:
