@@ -16,6 +16,7 @@ from eyebright.cluster import worker
 from eyebright.cluster.base import Shard
 from eyebright.cluster.choose import using
 from eyebright.cluster.cluster import Cluster
+from eyebright.cluster.worker import name_of
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.errors import ClusterError
 from eyebright.runtime.atomic import write_bytes
@@ -178,6 +179,20 @@ def test_sums_of_a_driver_that_was_killed_are_found(
     assert summed(filled, textile_manifest, Cluster(InThisProcess())) == summed(filled, textile_manifest)
     assert not kept & written.names
     assert written.names
+    assert left(filled) == []
+
+
+def test_sums_that_a_slow_worker_writes_once_more_are_removed(
+    filled: FeatureExtractor, textile_manifest: Manifest
+):
+    done: list[Shard] = []
+
+    def also_the_first(shard: Shard) -> None:
+        done.append(shard)
+        worker.answer(name_of(feature_sums.sums_shard), __version__, done[0].content)
+
+    summed(filled, textile_manifest, Cluster(InThisProcess(also_the_first)))
+    assert len(done) > 2
     assert left(filled) == []
 
 
