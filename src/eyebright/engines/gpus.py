@@ -12,7 +12,7 @@ from eyebright.engines.base import Engine, Precision, installed
 from eyebright.engines.batches import Batches
 from eyebright.runtime.machine import usable_cores
 from eyebright.runtime.onnx_session import NOTHING
-from eyebright.runtime.telemetry import load_onnxruntime, load_openvino
+from eyebright.runtime.telemetry import load_onnxruntime, openvino_core
 from eyebright.types import FloatArray, UInt8Array
 
 # What the drivers of NVIDIA put there on Linux, in WSL and on Windows.
@@ -30,9 +30,7 @@ def gpu_makers() -> dict[str, Callable[[bytes], Engine]]:
         found |= _of_pytorch()
     if nvidia and _CUDA in load_onnxruntime().get_available_providers():
         found["onnxruntime-cuda float32"] = OnnxRuntimeCudaEngine
-    if installed("openvino") and any(
-        device.startswith("GPU") for device in load_openvino().Core().available_devices
-    ):
+    if installed("openvino") and any(name.startswith("GPU") for name in openvino_core().available_devices):
         found["openvino-gpu float32"] = _on_intel
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from eyebright.engines.base import Precision
 from eyebright.runtime.machine import usable_cores
-from eyebright.runtime.telemetry import load_openvino
+from eyebright.runtime.telemetry import openvino_core
 from eyebright.types import FloatArray, UInt8Array
 
 
@@ -29,7 +29,7 @@ class OpenVinoEngine:
     """
 
     def __init__(self, graph: bytes, precision: Precision, device: str = "CPU") -> None:
-        core = load_openvino().Core()
+        core = openvino_core()
         model = core.read_model(graph)
         side = model.input(0).partial_shape[1].get_length()
         model.reshape([1, side, side, 3])
@@ -62,4 +62,4 @@ class OpenVinoEngine:
 
 def has_bfloat16() -> bool:
     """Return whether OpenVINO runs bfloat16 natively on this processor."""
-    return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from typing import Any
 
 
@@ -36,3 +37,14 @@ def load_openvino() -> Any:
         if hidden:
             del sys.modules["openvino_telemetry"]
     return openvino
+
+
+@cache
+def openvino_core() -> Any:
+    """Return the only ``openvino.Core`` of this process.
+
+    On Linux the first use of a core for the processor gives the thread a stack for signals, and its end frees
+    that. Python's signals use it. If another thread lets go of the core, OpenVINO 2026.4 frees the stack of a
+    thread that still has it, and its next signal (a Ctrl+C) ends the process with a segmentation fault.
+    """
+    return load_openvino().Core()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 
 import uvicorn
+from serving import service_of
 from starlette.applications import Starlette
 
-from eyebright.serving.server import Address, _short_waits, make_app_server, run_until_stopped
+from eyebright.serving.served_model import ServedModel
+from eyebright.serving.server import Address, make_app_server, run_until_stopped, serve_until_stopped
 
 
 async def _in_a_notebook() -> list[bool]:
@@ -30,10 +33,17 @@ def test_a_notebook_can_serve() -> None:
     assert asyncio.run(_in_a_notebook()) == [True]
 
 
-def test_nothing_halts_the_answers_for_long() -> None:
-    before = sys.getswitchinterval(), gc.get_threshold()
-    with _short_waits():
-        interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+def test_nothing_halts_the_answers_for_long(served: ServedModel) -> None:
+    before, found = (sys.getswitchinterval(), gc.get_threshold()), []
+
+    def stop() -> None:
+        found.append((sys.getswitchinterval(), gc.get_threshold()))
+        signal.raise_signal(signal.SIGTERM)
+
+    address = Address("127.0.0.1", 0)
+    with address.listen() as bound:
+        assert serve_until_stopped(service_of(served), address, bound, stop) == 0
+    [(interval, thresholds)] = found
     assert interval < before[0]
     assert thresholds[2] > 10 * before[1][2]
     assert thresholds[:2] == before[1][:2]

@@ -15,7 +15,7 @@ from eyebright.errors import ModelError
 from eyebright.exporting.formats.html_page import embedded_model
 from eyebright.onnx_graph.stored import parse_onnx, read_onnx
 from eyebright.runtime.stored import open_regular, read_stored, reason_of
-from eyebright.runtime.telemetry import load_openvino
+from eyebright.runtime.telemetry import openvino_core
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _from_openvino(path: Path) -> tuple[dict[str, str], Signature]:
     try:
         for file in (path, weights):
             open_regular(file).close()  # OpenVINO would wait for a pipe
-        model = load_openvino().Core().read_model(path)
+        model = openvino_core().read_model(path)
     except (OSError, RuntimeError) as error:
         raise ValueError(reason_of(error)) from error
     facts: dict[str, str] = {}

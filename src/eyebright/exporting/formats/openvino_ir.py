@@ -9,7 +9,7 @@ import numpy as np
 
 from eyebright.exporting.base import GIVEN_OF_ONE, ExportOutput, ExportSource, Precision, require
 from eyebright.runtime.atomic import not_written
-from eyebright.runtime.telemetry import load_openvino
+from eyebright.runtime.telemetry import load_openvino, openvino_core
 from eyebright.sealed.graph import ANSWER, INPUT, OUTPUT
 from eyebright.types import UInt8Array
 
@@ -42,7 +42,7 @@ class OpenVino:
             StorageError: the disk is full.
         """
         openvino = load_openvino()
-        model = openvino.Core().read_model(source.resized_graph.SerializeToString())
+        model = openvino_core().read_model(source.resized_graph.SerializeToString())
         model.reshape([1, 3, source.size, source.size])
         model = _with_resize(openvino, model, source.preprocessing.interpolation)
         for key, value in source.model.metadata.items():
@@ -99,4 +99,4 @@ def compiled(path: Path, threads: int, **more: str) -> Any:
         "INFERENCE_NUM_THREADS": str(threads),
         "NUM_STREAMS": "1",
     }
-    return load_openvino().Core().compile_model(path, "CPU", settings | more)
+    return openvino_core().compile_model(path, "CPU", settings | more)

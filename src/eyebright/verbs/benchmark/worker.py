@@ -22,7 +22,7 @@ from eyebright.exporting.catalog import FORMATS
 from eyebright.exporting.certificate.integrity import read_certificate
 from eyebright.onnx_graph.stored import read_onnx
 from eyebright.runtime.machine import peak_memory_bytes
-from eyebright.runtime.telemetry import load_openvino
+from eyebright.runtime.telemetry import openvino_core
 from eyebright.sealed.model import SealedModel
 from eyebright.types import UInt8Array
 
@@ -97,7 +97,7 @@ def _loaded(spec: WorkerSpec, images: UInt8Array) -> Callable[[], object]:
 
 
 def _openvino(path: Path, threads: int, images: UInt8Array) -> Callable[[], object]:
-    core = load_openvino().Core()
+    core = openvino_core()
     model = core.read_model(path)
     model.reshape([len(images), -1, -1, 3])
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": "1"}

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from eyebright.runtime import machine
 from eyebright.runtime.context import stage
 from eyebright.runtime.install import install_command
-from eyebright.runtime.telemetry import load_onnxruntime, load_openvino
+from eyebright.runtime.telemetry import load_onnxruntime, load_openvino, openvino_core
 from eyebright.text.language import translate
 from eyebright.training.cache.store import default_folder
 from eyebright.verbs.doctor.fact import Fact
@@ -138,7 +138,7 @@ def _onnxruntime() -> tuple[str, list[str]]:
 
 def _openvino() -> tuple[str, list[str]]:
     openvino = load_openvino()
-    return str(openvino.__version__).split("-")[0], [str(name) for name in openvino.Core().available_devices]
+    return str(openvino.__version__).split("-")[0], [str(name) for name in openvino_core().available_devices]
 
 
 def _extras() -> list[Fact]:
