@@ -173,3 +173,7 @@ class _Counter:
         self._job.step = JobStep(self._description, self._done, self._total, left)
         if count:
             self._check()
+
+    def expect(self, total: int) -> None:
+        """Take another total."""
+        self._total = total

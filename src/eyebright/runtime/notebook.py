@@ -71,6 +71,9 @@ class _Line:
             text = progress_line(self._description, self.done, self._total, now - self._start)
             self.rewrite(f"{_bar(self.done / self._total)} {text}" if self._total else text)
 
+    def expect(self, total: int) -> None:
+        self._total = total
+
 
 def _bar(share: float) -> str:
     full = round(_BAR * min(share, 1.0))

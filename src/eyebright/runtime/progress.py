@@ -13,6 +13,9 @@ class Task(Protocol):
     def advance(self, count: int = 1) -> None:
         """Count ``count`` more items as done."""
 
+    def expect(self, total: int) -> None:
+        """Take another total, where a limit of time decides how many items there will be."""
+
 
 class Progress(Protocol):
     """Where a stage reports what it does."""
@@ -26,6 +29,9 @@ class Progress(Protocol):
 
 class _Nothing:
     def advance(self, count: int = 1) -> None:
+        return None
+
+    def expect(self, total: int) -> None:
         return None
 
 

@@ -84,6 +84,10 @@ class _Bar:
         speed = _speed(self.done, self._total, self._clock() - self._start)
         self._bars.update(self._task, advance=count, speed=speed)
 
+    def expect(self, total: int) -> None:
+        self._total = total
+        self._bars.update(self._task, total=total)
+
 
 class _Lines:
     """A task as plain lines: one at the start, one at the end, and one every ten seconds between."""
@@ -111,6 +115,9 @@ class _Lines:
         if now - self._last >= _LINE_EVERY_SECONDS and self._done != self._total:
             self._last = now
             self._say(progress_line(self._description, self._done, self._total, now - self._start))
+
+    def expect(self, total: int) -> None:
+        self._total = total
 
     def end(self) -> None:
         """Print the last line."""

@@ -34,11 +34,6 @@ _FAREWELL_SECONDS, _TICK_SECONDS = 0.5, 0.02
 # After so long a worker's thread hands the interpreter to the event loop, which has a dozen short steps a
 # request; at Python's 5 ms, refusals waited up to four times as long under overload.
 _SWITCH_SECONDS = 0.0005
-# A full collection of garbage looks through all that was loaded, 120,000 objects, and halts every answer for
-# 75 ms. Answers leave nothing that younger collections do not find, of which there is one in about a hundred
-# answers; so a full one after a thousand of these is enough, where Python has one after ten. (`gc.freeze`
-# would end them, but training and serving in one process crashed with it now and then.)
-_YOUNGER_COLLECTIONS = 1000
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 _IDLE_SECONDS = 75  # longer than the proxies' usual minute, so that they do not meet closed connections
 
@@ -271,13 +266,16 @@ def serve_until_stopped(
 
 @contextmanager
 def _short_waits() -> Iterator[None]:
-    """Let the interpreter hand over quickly and halt rarely while the block runs."""
+    """Let the interpreter hand over quickly, and not look for garbage in what is loaded, while the block runs.
+
+    A full collection looks through all of that, 120,000 objects, and halts every answer for 75 ms.
+    """
     switching = sys.getswitchinterval()
-    youngest, younger, full = gc.get_threshold()
     sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.set_threshold(youngest, younger, _YOUNGER_COLLECTIONS)
+    gc.collect()
+    gc.freeze()
     try:
         yield
     finally:
-        gc.set_threshold(youngest, younger, full)
+        gc.unfreeze()
         sys.setswitchinterval(switching)

@@ -63,6 +63,15 @@ def test_a_task_of_unknown_length():
     ]
 
 
+def test_the_time_left_follows_a_total_that_changes():
+    out, clock = io.StringIO(), Clock()
+    with TerminalProgress(out=out, clock=clock).task("Fine-tuning", total=1000) as task:
+        task.expect(60)
+        clock.now = 10.0
+        task.advance(20)
+    assert out.getvalue().splitlines()[1] == "Fine-tuning: 20/60, 2.0/s, 20.0 s left"
+
+
 def test_an_interrupted_task_does_not_claim_its_end():
     out = io.StringIO()
     with pytest.raises(KeyboardInterrupt), TerminalProgress(out=out).task("Reading", total=3):
@@ -74,7 +83,8 @@ def test_a_terminal_gets_a_bar_and_a_summary(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TERM", "xterm")
     out, seconds = Terminal(), count()
     progress = TerminalProgress(out, clock=lambda: float(next(seconds)))
-    with speaking("zh"), progress.task("计算", total=10) as task:
+    with speaking("zh"), progress.task("计算", total=99) as task:
+        task.expect(10)
         task.advance(10)
         progress.say("[bold]见到[/bold] :smile:")
     text = out.getvalue()

@@ -167,6 +167,7 @@ def _train_epoch(run: TrainerState, watch: NanGuard, sample_weights: FloatArray 
                 continue
             watch.add(state.step + 1, rate, len(step_batch.places), stepper.update(loss))
             run.stepped(len(step_batch.places), feed.collect_waited())
+            task.expect(run.expected_images())
             task.advance(len(step_batch.places))
             if run.save_due():
                 watch.look()

@@ -134,10 +134,14 @@ class TrainerState(UnderWay):
         done = self.seen() / (self.recipe.epochs * self.data.count)
         return max(done, self.budget.share())
 
+    def expected_images(self) -> int:
+        """Return what :meth:`seen` will come to: a budget may end the training before the recipe does."""
+        seen = self.seen()
+        return round(seen / self.share()) if seen else self.recipe.epochs * self.data.count
+
     def expected_epochs(self) -> int:
-        """Return how many epochs the training will come to: a budget may end it before the recipe does."""
-        seen, count = self.seen(), self.data.count
-        return max(1, round(seen / self.share() / count)) if seen else self.recipe.epochs
+        """Return how many epochs the training will come to."""
+        return max(1, round(self.expected_images() / self.data.count))
 
     def rows(self) -> int:
         """Return the most images of a step that one process has."""
