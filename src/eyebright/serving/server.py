@@ -266,7 +266,7 @@ def serve_until_stopped(
 
 @contextmanager
 def _short_waits() -> Iterator[None]:
-    """Let the interpreter hand over quickly, and not look for garbage in what is loaded, while the block runs.
+    """Let the interpreter hand over quickly, and look for no garbage in what is loaded, while the block runs.
 
     A full collection looks through all of that, 120,000 objects, and halts every answer for 75 ms.
     """
