@@ -7,6 +7,7 @@ from pathlib import Path
 from eyebright.errors import ConfigError, ModelError
 from eyebright.exporting.certificate.hashes import sha256
 from eyebright.runs.metrics import METRICS, read_metrics
+from eyebright.sealed.model import model_file
 
 
 def require_unmodified(model: Path) -> None:
@@ -53,7 +54,7 @@ def require_other_directory(out: Path | None, model: Path) -> None:
     Raises:
         ConfigError: the model lies in that directory.
     """
-    file = model / "model.onnx" if model.is_dir() else model
+    file = model_file(model)
     if out is not None and out.resolve() in (file.parent.resolve(), file.resolve().parent):
         raise ConfigError(
             "The input model must not be overwritten. --out names its own directory, so {path} would "
