@@ -1,4 +1,4 @@
-"""OpenVINO: the faster engine on most x86 and ARM processors, in float32, bfloat16 or both; and Intel's GPUs."""
+"""OpenVINO: the faster engine on most x86 and ARM processors, in one precision or two; and Intel's GPUs."""
 
 from __future__ import annotations
 

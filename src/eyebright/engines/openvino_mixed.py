@@ -1,4 +1,4 @@
-"""OpenVINO in mixed precision: the first layers in float32, in which bfloat16 errs, and the rest in bfloat16."""
+"""OpenVINO in mixed precision: float32 in the first layers, in which bfloat16 errs, bfloat16 in the rest."""
 
 from __future__ import annotations
 
