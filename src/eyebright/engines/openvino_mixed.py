@@ -19,11 +19,15 @@ _WEIGHTED = {"Convolution", "GroupConvolution", "MatMul"}
 
 
 def first_in_float32(model: Any) -> Any:
-    """Return an ``openvino.Model`` whose first layers stay float32 where it is compiled for bfloat16.
+    """Return an ``openvino.Model`` whose first layers stay float32 where it is compiled for bfloat16."""
+    return kept_in_float32(model, _first_names(model))
+
+
+def kept_in_float32(model: Any, kept: AbstractSet[str]) -> Any:
+    """Return an ``openvino.Model`` of which the operations named in ``kept`` stay float32.
 
     OpenVINO 2026.4 reads the mark of such an operation from a file, and has no call for it in Python.
     """
-    kept = _first_names(model)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.xml"
         load_openvino().save_model(model, path, compress_to_fp16=False)
