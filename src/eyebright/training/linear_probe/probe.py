@@ -188,7 +188,7 @@ class FrozenTrainer:
             layers=layers,
         )
         fit, truth = self._head(extractor, on_features)
-        if not extractor.exact and self._moves(extractor, fit):
+        if not extractor.exact and self._moves(extractor, fit.head):
             extractor = extractor.in_float32()
             self.trials = [t for t in self.trials if t.name.endswith("float32")]
             fit, truth = self._head(extractor, on_features)
@@ -216,10 +216,11 @@ class FrozenTrainer:
         with timed("head"):
             return self._solve(extractor)
 
-    def _moves(self, extractor: FeatureExtractor, fit: HeadFit) -> bool:
+    def _moves(self, extractor: FeatureExtractor, head: LinearHead) -> bool:
         """Return whether the head answers otherwise to float32 features, and say so."""
         with timed("engine"):
-            move = largest_move(extractor, fit, self.manifest.task, self.manifest.root, self.samples)
+            task, root = self.manifest.task, self.manifest.root
+            move = largest_move(extractor, head, task, root, self.samples, self.seed)
         if move < LARGEST_MOVE:
             return False
         say(
