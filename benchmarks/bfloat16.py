@@ -1,11 +1,14 @@
 """Where bfloat16 goes wrong: errors of features by the stages that are kept in float32, and by single layers.
 
-    python benchmarks/bfloat16.py DATA [--size 224] [--layers all] [--images 64] [--rounded]
+    python benchmarks/bfloat16.py DATA [--size 224] [--layers all] [--images 64] [--rounded] [--head 600]
 
 Errors are of each feature, as a share of its spread over the images: the median feature's, and what 90 % of
 features stay below; then the same once the mean error of other images is taken back, which undoes most of
 what rounded weights do. Times are the least of the processor, of one image and one thread. OpenVINO keeps an
 operation in float32 where its graph says so (`DisablePrecisionConversion`).
+
+With --head a head is learned on so many images of class folders, with the features of the engine of mixed
+precision, and asked about half as many others, by these features and by those of float32.
 
 With --rounded each convolution's input, and then its weights, are rounded to bfloat16 alone, all else in
 float32, by ONNX Runtime.
@@ -14,9 +17,7 @@ float32, by ONNX Runtime.
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,8 +30,12 @@ from eyebright.backbones.feature_layers import feature_layer_sets
 from eyebright.data.decode import load_square
 from eyebright.data.walk import image_files
 from eyebright.engines.onnx_runtime import OnnxRuntimeEngine
-from eyebright.runtime.telemetry import load_openvino
+from eyebright.engines.openvino import OpenVinoEngine
+from eyebright.engines.openvino_mixed import kept_in_float32
+from eyebright.runtime.telemetry import openvino_core
+from eyebright.task.task import MultiClass
 from eyebright.training.linear_probe.features import graph_bytes, training_preprocessing
+from eyebright.training.linear_probe.head import fit_head
 from eyebright.types import FloatArray, UInt8Array
 
 KEPT: tuple[tuple[str, ...], ...] = (
@@ -45,25 +50,14 @@ def openvino(
     graph: bytes, side: int, precision: str, kept: Sequence[str]
 ) -> Callable[[UInt8Array], FloatArray]:
     """Return what runs a graph on one thread; names that begin with one of ``kept`` stay float32."""
-    library = load_openvino()
-    core = library.Core()
+    core = openvino_core()
     model = core.read_model(graph)
     model.reshape([1, side, side, 3])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.xml"
-        library.save_model(model, path, compress_to_fp16=False)
-        tree = ET.parse(path)
-        for layer in tree.iter("layer"):
-            if layer.get("type") != "Const" and layer.get("name", "").startswith(tuple(kept)):
-                told = layer.find("rt_info")
-                if told is None:
-                    told = ET.Element("rt_info")
-                    layer.insert(0 if layer.find("data") is None else 1, told)
-                fact = {"name": "DisablePrecisionConversion", "version": "0", "value": "dynamic:f16"}
-                ET.SubElement(told, "attribute", fact)
-        tree.write(path)
-        hints = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": "1", "INFERENCE_NUM_THREADS": "1"}
-        request = core.compile_model(core.read_model(path), "CPU", hints).create_infer_request()
+    operations = (op for op in model.get_ops() if op.get_type_name() != "Constant")
+    names = {op.get_friendly_name() for op in operations}
+    model = kept_in_float32(model, {name for name in names if name.startswith(tuple(kept))})
+    hints = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": "1", "INFERENCE_NUM_THREADS": "1"}
+    request = core.compile_model(model, "CPU", hints).create_infer_request()
 
     def run(image: UInt8Array) -> FloatArray:
         request.infer({0: image[None]})
@@ -107,6 +101,29 @@ def compared(run: Callable[[UInt8Array], FloatArray], images: Sequence[UInt8Arra
     return f"{1000 * min(times):5.1f} ms   {errors(0.0)}   mean taken back {errors(shift)}"
 
 
+def moved(graph: bytes, load: Callable[[Path], UInt8Array], files: Sequence[Path], learned: int) -> str:
+    """Return how far probabilities move from features of mixed precision to those of float32."""
+    labels = sorted({file.parent.name for file in files})
+    truth = np.array([labels.index(file.parent.name) for file in files])
+    mixed, exact = (OpenVinoEngine(graph, precision) for precision in ("mixed", "float32"))
+    images = (load(file) for file in files)
+    rows = [(mixed.run(image), exact.run(image)) for image in images]
+    lower, right = (np.stack(some).astype(np.float16) for some in zip(*rows, strict=True))  # as the cache
+    task, answers = MultiClass(), []
+    for known, asked in ((lower, lower), (lower, right), (right, right)):
+        fit = fit_head(known[:learned], truth[:learned], len(labels))
+        answers.append(task.probabilities(fit.head.logits(asked[learned:])))
+    own, across, usual = answers
+    tops = [some.argmax(axis=1) for some in answers]
+    loss = [float(-np.log(some[np.arange(len(some)), truth[learned:]]).mean()) for some in answers]
+    return (
+        f"a probability of {len(own)} images moves by {np.abs(own - across).max():.4f} at most, "
+        f"another class on {(tops[0] != tops[1]).sum()}; log loss {loss[1]:.4f}, float32 {loss[2]:.4f}, "
+        f"its probabilities differ by {np.abs(across - usual).max():.4f}, its classes on "
+        f"{(tops[1] != tops[2]).sum()}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -116,13 +133,21 @@ def main() -> None:
     parser.add_argument("--layers", default="all")
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--rounded", action="store_true")
+    parser.add_argument("--head", type=int, default=0)
     options = parser.parse_args()
     backbone, size = EmbeddedBackbone(), options.size
     preprocessing = training_preprocessing(backbone.card, size)
     graph = graph_bytes(backbone, preprocessing, feature_layer_sets(backbone.card)[options.layers])
-    files = sorted(image_files(options.data))
-    drawn = np.random.default_rng(0).permutation(len(files))[: options.images]
-    images = [load_square(files[i], size, preprocessing.interpolation) for i in drawn]
+    files = sorted(Path(file) for file in image_files(options.data))
+    files = [files[i] for i in np.random.default_rng(0).permutation(len(files))]
+
+    def load(file: Path) -> UInt8Array:
+        return load_square(file, size, preprocessing.interpolation)
+
+    if options.head:
+        print(moved(graph, load, files[: options.head * 3 // 2], options.head))
+        return
+    images = [load(file) for file in files[: options.images]]
     exact = openvino(graph, size, "f32", ())
     right = np.stack([exact(image) for image in images])
     print(f"{'float32':34} {compared(exact, images, right)}")

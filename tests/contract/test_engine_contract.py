@@ -63,7 +63,7 @@ def engine(request: pytest.FixtureRequest, graph: bytes) -> Engine:
 
 def test_its_name_is_the_one_it_was_asked_for_by(engine: Engine, graph: bytes) -> None:
     assert engine.name in [*makers(), *ON_PROCESSOR]
-    assert engine.precision in ("float32", "bfloat16", "float16")
+    assert engine.precision in ("float32", "mixed", "bfloat16", "float16")
     assert engine.name.split()[-1] == engine.precision
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from eyebright.types import FloatArray, UInt8Array
 
-Precision = Literal["float32", "bfloat16", "float16"]
+Precision = Literal["float32", "mixed", "bfloat16", "float16"]
 
 
 class Engine(Protocol):

@@ -29,11 +29,14 @@ from eyebright.types import FloatArray, UInt8Array
 # images, is below this for the median feature: far below what one image differs from the next.
 AGREEMENT = 0.02
 _RACE_SECONDS = 0.1
+# An error below this is that of another float32 engine: the feature was computed in float32.
+_TOUCHED = 1e-3
+_MIXED = "openvino mixed"
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One engine's measured speed; ``error`` is the median feature's, as a share of its spread."""
+    """One engine's measured speed; ``error`` is its :func:`disagreement`."""
 
     name: str
     images_per_second: float
@@ -45,6 +48,7 @@ def makers() -> dict[str, Callable[[bytes], Engine]]:
     found = _float32_makers()
     if installed("openvino") and has_bfloat16():
         found["openvino bfloat16"] = lambda graph: OpenVinoEngine(graph, "bfloat16")
+        found[_MIXED] = lambda graph: OpenVinoEngine(graph, "mixed")
     return found | gpu_makers()
 
 
@@ -108,8 +112,13 @@ class Selected:
     engine: Engine | None
 
 
-def race(graph: bytes, images: Sequence[UInt8Array]) -> Selected:
+def race(graph: bytes, images: Sequence[UInt8Array], *, mixed: bool = False) -> Selected:
     """Run every engine on the same images (N, each (S, S, 3)), all cores at work.
+
+    Args:
+        graph: whose output is compared.
+        images: to run it on.
+        mixed: whether mixed precision takes part. What it saves must be worth what proves its answers.
 
     Returns:
         The trials, the fastest that agrees first; ONNX Runtime in float32 is the reference. An engine that
@@ -118,7 +127,8 @@ def race(graph: bytes, images: Sequence[UInt8Array]) -> Selected:
     trials: list[Trial] = []
     reference: FloatArray | None = None
     fastest: Engine | None = None
-    for name, maker in makers().items():
+    entrants = {name: maker for name, maker in makers().items() if mixed or name != _MIXED}
+    for name, maker in entrants.items():
         try:
             engine = maker(graph)
             features, rate = _time(engine, images)
@@ -143,19 +153,20 @@ def cached_trials(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> l
     return select(folder, graph, images).trials
 
 
-def select(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> Selected:
+def select(folder: Path, graph: bytes, images: Sequence[UInt8Array], *, mixed: bool = False) -> Selected:
     """Return the engine selection, cached in ``folder`` by images, graph, processor and versions.
 
     Args:
         folder: where results are kept.
         graph: as for :func:`race`.
         images: as for :func:`race`; on others an engine may agree or not.
+        mixed: as for :func:`race`.
     """
     versions = [f"{p} {version(p)}" for p in ("onnxruntime", "openvino") if installed(p)] + list(gpu_makers())
     content = hashlib.blake2b(graph)
     for image in images:
         content.update(image.tobytes())
-    facts = [processor_name(), str(usable_cores()), *versions, content.hexdigest()]
+    facts = [processor_name(), str(usable_cores()), *versions, *([_MIXED] * mixed), content.hexdigest()]
     path = (
         folder
         / "engines"
@@ -164,17 +175,25 @@ def select(folder: Path, graph: bytes, images: Sequence[UInt8Array]) -> Selected
     known: Any = remembered(path)
     if known is not None:
         return Selected([Trial(**row) for row in known], None)
-    selected = race(graph, images)
+    selected = race(graph, images, mixed=mixed)
     remember(path, [asdict(trial) for trial in selected.trials])
     return selected
 
 
 def disagreement(features: FloatArray, reference: FloatArray) -> float:
-    """Return the median feature's root mean square error, as a share of its standard deviation."""
+    """Return the median feature's root mean square error, as a share of its standard deviation.
+
+    Features that were computed in float32 count only where all were: half of those of the first stages would
+    hide any error in the others.
+    """
     error = np.sqrt(((features - reference) ** 2).mean(axis=0))
     spread = reference.std(axis=0)
     moving = spread > 1e-6 * (1 + np.abs(reference).max(axis=0))
-    return float(np.median(error[moving] / spread[moving])) if moving.any() else 0.0
+    if not moving.any():
+        return 0.0
+    shares = error[moving] / spread[moving]
+    touched = shares[shares > _TOUCHED]
+    return float(np.median(touched if len(touched) else shares))
 
 
 def _time(engine: Engine, images: Sequence[UInt8Array]) -> tuple[FloatArray, float]:

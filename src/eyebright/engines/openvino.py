@@ -1,4 +1,4 @@
-"""OpenVINO: the faster engine on most x86 and ARM processors, in float32 or bfloat16; and Intel's GPUs."""
+"""OpenVINO: the faster engine on most x86 and ARM processors, in one precision or two; and Intel's GPUs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from eyebright.engines.base import Precision
+from eyebright.engines.openvino_mixed import first_in_float32
 from eyebright.runtime.machine import usable_cores
 from eyebright.runtime.telemetry import openvino_core
 from eyebright.types import FloatArray, UInt8Array
@@ -24,7 +25,7 @@ class OpenVinoEngine:
 
     Args:
         graph: serialized ONNX with one input uint8 (B, S, S, 3) and one output float32 (B, D).
-        precision: "bfloat16" is honoured only where :func:`has_bfloat16`.
+        precision: "bfloat16" and "mixed" are honoured only where :func:`has_bfloat16`.
         device: "CPU", or "GPU" of Intel.
     """
 
@@ -33,8 +34,10 @@ class OpenVinoEngine:
         model = core.read_model(graph)
         side = model.input(0).partial_shape[1].get_length()
         model.reshape([1, side, side, 3])
+        if precision == "mixed":
+            model = first_in_float32(model)
         # Left alone, the plugin silently takes bfloat16 where the processor has it.
-        hints = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
+        hints = {"INFERENCE_PRECISION_HINT": "f32" if precision == "float32" else "bf16"}
         if device == "CPU":
             hints |= {"NUM_STREAMS": str(usable_cores()), "INFERENCE_NUM_THREADS": str(usable_cores())}
         self._compiled = core.compile_model(model, device, hints)

@@ -63,12 +63,20 @@ class Guess:
 
 @pytest.mark.usefixtures("short_race")
 def test_the_first_is_the_fastest_that_agrees(graph: bytes, images) -> None:
-    trials = race(graph, images).trials
+    trials = race(graph, images, mixed=True).trials
     assert {t.name for t in trials} == set(makers())
     agreeing = [t for t in trials if t.error <= AGREEMENT]
     assert trials[0] == max(agreeing, key=lambda t: t.images_per_second)
     assert next(t.error for t in trials if t.name == "onnxruntime float32") == 0
     assert all(t.images_per_second > 0 for t in trials)
+
+
+@pytest.mark.usefixtures("short_race")
+def test_mixed_precision_takes_part_where_it_is_asked_for(tmp_path: Path, graph: bytes, images) -> None:
+    left_out = {t.name for t in select(tmp_path, graph, images).trials}
+    asked_for = {t.name for t in select(tmp_path, graph, images, mixed=True).trials}
+    assert left_out == set(makers()) - {"openvino mixed"}
+    assert asked_for == set(makers())
 
 
 @pytest.mark.usefixtures("short_race")
@@ -93,6 +101,13 @@ def test_disagreement_is_the_median_features_error_as_a_share_of_its_spread() ->
     assert disagreement(reference, reference) == 0
     shifted = reference + np.array([0.1, 2, 50], np.float32)  # shares 0.1, 0.2 and 0.5
     assert disagreement(shifted, reference) == pytest.approx(0.2)
+
+
+def test_features_left_in_float32_do_not_hide_the_error_of_the_others() -> None:
+    reference = np.array([[0, 0, 0, 0], [2, 2, 2, 2]], np.float32)
+    beside = reference + np.array([1e-5, 1e-5, 1e-5, 0.2], np.float32)
+    assert disagreement(beside, reference) == pytest.approx(0.2)
+    assert disagreement(reference + np.float32(1e-5), reference) < 1e-4
 
 
 def test_features_that_never_move_do_not_count() -> None:
@@ -122,9 +137,9 @@ def test_a_race_is_run_once_for_a_graph_and_its_images(
 ) -> None:
     raced: list[int] = []
 
-    def counted(graph: bytes, images: list[UInt8Array]) -> Selected:
+    def counted(graph: bytes, images: list[UInt8Array], *, mixed: bool) -> Selected:
         raced.append(len(images))
-        return race(graph, images)
+        return race(graph, images, mixed=mixed)
 
     monkeypatch.setattr(choose, "race", counted)
     first = cached_trials(tmp_path, graph, images)

@@ -138,6 +138,18 @@ class FeatureExtractor:
         found = (s for s in samples if s.sha in unreadable) if unreadable else ()
         return [Skipped(s.path, unreadable[s.sha].template, unreadable[s.sha].values) for s in found]
 
+    @property
+    def exact(self) -> bool:
+        """Return whether it computes in float32, as the sealed model does."""
+        return self.engine.endswith("float32")
+
+    def in_float32(self) -> FeatureExtractor:
+        """Return an extractor of the same features in float32, by an engine of the same package."""
+        engine = f"{self.engine.split()[0]} float32"
+        return FeatureExtractor(
+            self._cache, self.backbone, self.preprocessing, self.taps, engine, len(self.spaces)
+        )
+
     def release(self) -> None:
         """Let go of the engine and its memory; the next image that is missing starts another."""
         self.running = None

@@ -27,6 +27,7 @@ from eyebright.training.linear_probe.folds import groups_of, row_weights
 from eyebright.training.linear_probe.head import HeadFit, most_strengths
 from eyebright.training.linear_probe.learning_curve import PARTS, CurvePoint, learning_curve
 from eyebright.training.linear_probe.linear import LinearHead
+from eyebright.training.linear_probe.lower_precision import LARGEST_MOVE, MANY, largest_move
 from eyebright.training.linear_probe.selection import (
     FIRST,
     SUBSET,
@@ -118,6 +119,8 @@ class FrozenTrainer:
         layers: the feature layer set's name, or "auto".
         earlier: what is taken from an earlier training, which then counts instead of ``layers``.
         prior: a head on the backbone's last layer, to which the head is drawn.
+        mixed: whether features of many images may be of mixed precision, where nothing but the head is to
+            learn from them.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class FrozenTrainer:
         seed: int,
         earlier: EarlierSelection | None = None,
         prior: LinearHead | None = None,
+        mixed: bool = False,
     ) -> None:
         self.manifest = manifest
         self.backbone = backbone
@@ -142,6 +146,7 @@ class FrozenTrainer:
         self._raced: tuple[tuple[int, tuple[FeatureLayer, ...]], Engine] | None = None
         self.seed = seed
         self.samples = manifest.of("train")
+        self._mixed = mixed and len(self.samples) >= MANY
         self.skipped: list[Skipped] = []
         self.trials: list[Trial] = []
         self.earlier = earlier
@@ -171,6 +176,10 @@ class FrozenTrainer:
         with timed("selection"):
             choice = self._choose(sizes)
             extractor, layers = self._chosen(choice.setting), choice.setting.layers
+        if not extractor.exact and self.trials:
+            with timed("engine"):  # what agreed at the first size and on all layers need not here
+                self.trials = self._race(choice.setting.size, extractor.taps)
+                extractor = self._chosen(choice.setting)
         say(
             "Selected on the training split: {size} px, feature layers: {layers}."
             if self.earlier is None
@@ -178,13 +187,11 @@ class FrozenTrainer:
             size=extractor.preprocessing.size,
             layers=layers,
         )
-        with timed("features"):
-            text = translate("Computing features at {size} px", size=extractor.preprocessing.size)
-            self.samples = self._compute(extractor, self.samples, text)
-        if on_features is not None:
-            on_features(extractor, self.samples)
-        with timed("head"):
-            fit, truth = self._solve(extractor)
+        fit, truth = self._head(extractor, on_features)
+        if not extractor.exact and self._moves(extractor, fit.head):
+            extractor = extractor.in_float32()
+            self.trials = [t for t in self.trials if t.name.endswith("float32")]
+            fit, truth = self._head(extractor, on_features)
         return FrozenModel(
             extractor,
             layers,
@@ -198,6 +205,31 @@ class FrozenTrainer:
             self.skipped,
             samples=self.samples,
         )
+
+    def _head(self, extractor: FeatureExtractor, on_features: OnFeatures | None) -> tuple[HeadFit, IntArray]:
+        """Compute the features of all training images; return the head with the truth of its images."""
+        with timed("features"):
+            text = translate("Computing features at {size} px", size=extractor.preprocessing.size)
+            self.samples = self._compute(extractor, self.samples, text)
+        if on_features is not None:
+            on_features(extractor, self.samples)
+        with timed("head"):
+            return self._solve(extractor)
+
+    def _moves(self, extractor: FeatureExtractor, head: LinearHead) -> bool:
+        """Return whether the head answers otherwise to float32 features, and say so."""
+        with timed("engine"):
+            task, root = self.manifest.task, self.manifest.root
+            move = largest_move(extractor, head, task, root, self.samples, self.seed)
+        if move < LARGEST_MOVE:
+            return False
+        say(
+            "{name} is not used: asked about float32 features, the head moves a probability by {move}. They "
+            "are computed again.",
+            name=extractor.engine,
+            move=f"{move:.3f}",
+        )
+        return True
 
     def first_extractor(self, size: int | None) -> FeatureExtractor:
         """Return the extractor of the first input size and the widest feature layers, by the fastest engine.
@@ -375,7 +407,7 @@ class FrozenTrainer:
         root = self.manifest.root
         paths = Mapped(self.samples, lambda sample: root / sample.path)
         graph = graph_bytes(self.backbone, preprocessing, taps)
-        selected = select(self.cache, graph, trial_images(paths, preprocessing))
+        selected = select(self.cache, graph, trial_images(paths, preprocessing), mixed=self._mixed)
         self._raced = None if selected.engine is None else ((size, tuple(taps)), selected.engine)
         say_engine(selected.trials)
         return selected.trials

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from eyebright.backbones.backbone import Backbone
+from eyebright.cluster.choose import cluster_in_use
 from eyebright.data.manifest import Manifest, Sample
 from eyebright.evaluation.decisions.operating import Labelled
 from eyebright.runtime.progress import SILENT
@@ -56,6 +57,7 @@ def frozen_model(
         seed=config.seed,
         earlier=earlier,
         prior=prior,
+        mixed=_only_the_head(config),
     )
     model = trainer.train(None if config.size == "auto" else config.size, on_features)
     # Before fine-tuning the head is only a start, and says nothing about what more images would give.
@@ -70,6 +72,12 @@ def _views(config: TrainConfig) -> int | None:
     # What else learns from the images takes them as they are.
     single = config.unlabelled is not None or config.prompts is not None or config.finetune != "off"
     return 1 if single or config.pretrain is not None else None
+
+
+def _only_the_head(config: TrainConfig) -> bool:
+    """Return whether nothing but the head learns from the features, and one machine computes them."""
+    others = config.unlabelled is not None or config.prompts is not None or config.pretrain is not None
+    return config.finetune == "off" and not others and cluster_in_use() is None
 
 
 @dataclass(frozen=True)
@@ -133,10 +141,14 @@ def as_trained(
 def probabilities(
     model: FrozenModel, temperature: float, text: ReadTexts | None, root: Path, samples: Sequence[Sample]
 ) -> FloatArray:
-    """Return probabilities (N, K) of the training pipeline: Pillow's resize, its engine, the heads."""
+    """Return probabilities (N, K) of the training pipeline: Pillow's resize, its engine, the heads.
+
+    In float32 as the sealed model: what lower precision moves was measured when the head was solved.
+    """
+    extractor = model.extractor if model.extractor.exact else model.extractor.in_float32()
     with SILENT.task("", total=len(samples)) as task:
-        model.extractor.compute(root, samples, task)
-    rows = model.extractor.read(samples, model.extractor.taps)
+        extractor.compute(root, samples, task)
+    rows = extractor.read(samples, extractor.taps)
     logits = model.fit.head.logits(rows) / np.float32(temperature)
     if text is not None:
         logits = text.fit.head.fused(logits, [sample.text for sample in samples])
