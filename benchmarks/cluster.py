@@ -245,8 +245,8 @@ def measure_training(arguments: argparse.Namespace) -> None:
             tell("manifest with its splits")
             samples = manifest.of("train")
             tell(f"{len(samples):,} of training, in order")
-            truth, groups = truth_of(samples, manifest), groups_of(samples)
-            folds = assign_folds(truth, groups, 3, seed=0)
+            truth = truth_of(samples, manifest)
+            folds = assign_folds(truth, groups_of(samples), 3, seed=0)
             tell("classes, groups, folds")
             space = FeatureSpace(place, {}, 1)
             wanted = distinct(samples)
@@ -258,7 +258,7 @@ def measure_training(arguments: argparse.Namespace) -> None:
             found = _Extractor(space, arguments.width)
             sums_of_folds(found, samples, truth, None, folds, shown)  # type: ignore[arg-type]
             tell("sums of the head")
-            del truth, groups, folds, space, found, wanted
+            del truth, folds, space, found, wanted
             held_out = manifest.of("val")
             chance = np.full((len(held_out), len(manifest.labels)), 0.01, np.float32)
             answers = Predictions(

@@ -24,7 +24,7 @@ _LEAST_SLOW_SECONDS = 1.0
 _RECENT = 101
 _LOOK_SECONDS = 0.5
 # While so many answers wait to be read, no further shard is begun: they would fill the memory.
-_MOST_UNREAD = 32
+_MOST_UNREAD = 8
 
 
 @dataclass

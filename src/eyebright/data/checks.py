@@ -119,14 +119,14 @@ def few_images(manifest: Manifest) -> list[Skipped]:
     Labels with few training images are warned of by :func:`require_labels`.
     """
     counts = manifest.counts()
-    evaluated: Split = "test" if manifest.of("test") else "val"
+    evaluated: Split = "test" if "test" in manifest.splits else "val"
     found = []
     learned = _few_of(counts["train"])
     if learned and not manifest.task.multilabel:
         reason = "Fewer than {least} training images: {classes}. Add images of these classes."
         found.append(Skipped(".", reason, {"least": _FEW, "classes": learned}))
     evaluable = _few_of(counts[evaluated])
-    if evaluable and manifest.of(evaluated):
+    if evaluable and evaluated in manifest.splits:
         reason = (
             "Fewer than {least} images to evaluate: {classes}. Nothing can be said of how well these are "
             "predicted."
@@ -147,6 +147,8 @@ def with_weight(manifest: Manifest) -> Manifest:
     Raises:
         DataError: a class has no others.
     """
+    if all(values(manifest.samples, "weight")):
+        return manifest
     weightless = [path for path, weight in values(manifest.of("train"), "path", "weight") if not weight]
     if not weightless:
         return manifest

@@ -30,7 +30,7 @@ from eyebright.data.walk import (
     subfolders,
 )
 from eyebright.errors import DataError, ImageError
-from eyebright.runtime.compact.rows import compact, ordered, values
+from eyebright.runtime.compact.rows import compact, ordered
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
 from eyebright.text.format import listed
@@ -287,9 +287,7 @@ def _collected(
 
 
 def _recount(manifest: Manifest, before: dict[Split, Counter[str]]) -> dict[Split, dict[str, int]]:
-    found: dict[Split, Counter[str]] = {
-        split: Counter(values(manifest.of(split), "label")) for split in SPLITS
-    }
+    found = manifest.tally
     return {split: {label: found[split][label] for label in before.get(split, ())} for split in SPLITS}
 
 

@@ -18,7 +18,7 @@ from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import Skipped, Split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: The splits in which images lie.
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -174,6 +174,21 @@ class Manifest:
         """Return the white level of the images with grey of more than 8 bits; None where there are none."""
         return max(filter(None, values(self.samples, "white_level")), default=None)
 
+    @cached_property
+    def splits(self) -> frozenset[Split]:
+        """Return the splits in which there are images."""
+        return frozenset(values(self.samples, "split"))
+
+    @cached_property
+    def tally(self) -> Mapping[Split, Counter[str]]:
+        """Return the number of images by split and class; multi-label images count under each label."""
+        found: dict[Split, Counter[str]] = {split: Counter() for split in SPLITS}
+        for (split, text), count in Counter(values(self.samples, "split", "label")).items():
+            for label in parted(text) if self.task.multilabel else (text,):
+                if split in found:
+                    found[split][label] += count
+        return found
+
     def of(self, split: Split) -> Sequence[Sample]:
         """Return the samples of one split in the order of their content, so that no result hangs on names."""
         return self._parts[split]
@@ -183,8 +198,7 @@ class Manifest:
 
         Every class is listed in every split.
         """
-        found = {split: Counter(self._named(values(self._parts[split], "label"))) for split in SPLITS}
-        return {split: {label: found[split][label] for label in self.labels} for split in SPLITS}
+        return {split: {label: self.tally[split][label] for label in self.labels} for split in SPLITS}
 
     def without(self, skipped: Iterable[Skipped]) -> Manifest:
         """Return this manifest less the samples whose paths are skipped; the reasons are kept with it."""
@@ -213,10 +227,6 @@ class Manifest:
             for line in sorted(map(_line, equal)):
                 state.update(line.encode("utf-8", "surrogatepass"))
         return state.hexdigest()
-
-    def _named(self, labels: Iterable[str]) -> Iterator[str]:
-        for label in labels:
-            yield from parted(label) if self.task.multilabel else (label,)
 
     @cached_property
     def _parts(self) -> dict[Split, Sequence[Sample]]:

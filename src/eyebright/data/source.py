@@ -60,8 +60,9 @@ def scan(
         manifest = folders.scan(place, val=val, test=test, seed=seed, fixes=fixes, drawing=drawing)
         manifest = replace(manifest, columns=Columns(text=(BESIDE,)) if beside else None)
     else:
-        listed = _listed(source, columns, multilabel)
-        manifest = scan_listed(listed, val=val, test=test, seed=seed, fixes=fixes, drawing=drawing)
+        manifest = scan_listed(
+            _listed(source, columns, multilabel), val=val, test=test, seed=seed, fixes=fixes, drawing=drawing
+        )
     manifest = with_weight(_with_left_out(manifest, data))
     return replace(manifest, warnings=(*manifest.warnings, *few_images(manifest)))
 

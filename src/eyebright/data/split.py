@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.errors import DataError
+from eyebright.runtime.compact.rows import compact_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ _NAMES: tuple[Split, ...] = ("train", "val", "test")
 
 def assign(
     labels: Iterable[str], shas: Iterable[str], share_val: float, share_test: float, seed: int
-) -> list[Split]:
+) -> Sequence[Split]:
     """Return the split of each image.
 
     Images with equal hashes form a group that stays together. Each class gives the requested share of its
@@ -58,16 +59,17 @@ def assign(
         return []
     classes, sizes = _classes(labels, group, len(keys))
     part = np.zeros(len(keys), np.int8)
-    by_class = np.argsort(classes, kind="stable")
-    ends = np.cumsum(np.bincount(classes))
+    by_class, ends = np.argsort(classes), np.cumsum(np.bincount(classes))
     del classes  # of millions of images, memory is needed now
+    by_class = by_class.astype(np.int32)
     # One class after the other, for what they need is then soon free again.
     for code, share, spare in ((2, share_test, 2 if share_val else 1), (1, share_val, 1)):
         for members in np.split(by_class, ends[:-1]) if share else ():
             free = members[part[members] == 0]
             target = share * float(sizes[members].sum())
             part[free[_held_out(sizes[free], _mix(keys[free], seed, code), target, spare)]] = code
-    return list(map(_NAMES.__getitem__, part[group]))
+    del keys, sizes, by_class
+    return compact_values(map(_NAMES.__getitem__, part[group]))
 
 
 def unit_key(sample: Sample) -> str:
@@ -91,24 +93,24 @@ def _held_out(sizes: _Sizes, keys: _Keys, target: float, spare: int) -> IntArray
     """Return indices of the groups of a class to hold out: small groups first, ``spare`` of them stay."""
     # Small first: a much-copied image counts as many in a metric, better trained on than evaluated on.
     order = np.lexsort((keys, sizes))
-    size, position = sizes[order], np.arange(len(order))
+    size = sizes[order]
     middle = np.cumsum(size) - size / 2
-    taken: IntArray = order[((middle < target) | (position == 0)) & (position < len(order) - spare)]
-    return taken
+    return order[: max(0, min(max(1, middle.searchsorted(target)), len(order) - spare))]
 
 
 def _groups(shas: Iterable[str]) -> tuple[_Keys, _Sizes]:
     """Return a 64-bit key for each distinct hash, and each image's index among them."""
-    data = bytearray()
-    for sha in shas:
-        data += bytes.fromhex(sha[:16])  # of ten million hashes two share so much once in 400,000 draws
-    halves = np.frombuffer(data, ">u8").astype(np.uint64)
-    order = np.argsort(halves, kind="stable")
+    # Of ten million hashes two share so much once in 400,000 draws.
+    halves = np.fromiter((int(sha[:16], 16) for sha in shas), np.uint64)
+    order = np.argsort(halves)
     halves = halves[order]
     new = np.concatenate(([True], halves[1:] != halves[:-1]))[: len(halves)]
-    group = np.empty(len(halves), np.int32)
-    group[order] = np.cumsum(new, dtype=np.int32) - 1
-    return halves[new], group
+    keys = halves[new]
+    del halves  # of millions of images, memory is needed now
+    group = np.empty(len(order), np.int32)
+    group[order] = np.cumsum(new, dtype=np.int32)
+    group -= 1
+    return keys, group
 
 
 def _classes(labels: Iterable[str], group: _Sizes, count: int) -> tuple[_Sizes, _Sizes]:
@@ -119,11 +121,14 @@ def _classes(labels: Iterable[str], group: _Sizes, count: int) -> tuple[_Sizes, 
     codes[[seen[label] for label in sorted(seen)]] = np.arange(len(seen))
     classes = np.full(count, len(codes), np.int32)
     np.minimum.at(classes, group, codes[found])
+    del found
     # A name that only ever comes second in its groups owns none: close the gaps.
     owned = np.zeros(len(codes), np.bool_)
     owned[classes] = True
     numbers = (np.cumsum(owned) - 1).astype(np.int32)
-    return numbers[classes], np.bincount(group, minlength=count).astype(np.int32)
+    sizes = np.zeros(count, np.int32)
+    np.add.at(sizes, group, np.int32(1))
+    return numbers[classes], sizes
 
 
 def _mix(keys: _Keys, seed: int, salt: int) -> _Keys:

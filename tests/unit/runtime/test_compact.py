@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from weakref import ref
 
 import pytest
 
@@ -181,6 +182,36 @@ def test_values_and_what_is_made_of_them() -> None:
     assert (found[7], list(found[5:8]), len(found)) == (texts[7], texts[5:8], COUNT)
     made = Mapped(found, len)
     assert (made[100], made[8:11], list(made)) == (8, (6, 6, 7), list(map(len, texts)))
+
+
+def test_texts_of_more_than_four_bytes_can_count_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"text {i}" for i in range(COUNT)]
+    monkeypatch.setattr(columns, "_MOST_BYTES", 5 * COUNT)
+    found = compact_values(iter(texts))
+    assert list(found) == texts
+    assert found[COUNT - 1] == texts[-1]
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A row that can be asked whether it is still there."""
+
+    number: int
+
+
+def test_the_first_rows_are_let_go_while_others_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "FEW", 10)
+    first: list[ref[Plain]] = []
+
+    def given() -> Iterator[Plain]:
+        for number in range(COUNT):
+            row = Plain(number)
+            if not number:
+                first.append(ref(row))
+            yield row
+        assert first[0]() is None
+
+    assert [row.number for row in compact(given())] == list(range(COUNT))
 
 
 def test_repeats_know_what_comes_more_than_once() -> None:

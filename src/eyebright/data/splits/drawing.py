@@ -111,6 +111,7 @@ def _hold_out(manifest: Manifest, shares: Mapping[Split, float], seed: int, by: 
     if not any(shares.values()):
         return manifest
     samples = kept(manifest.samples, (split == "train" for split in values(manifest.samples, "split")))
+    splits: Sequence[Split]
     if by == "time":
         splits = assign_by_time(samples, shares)
     else:

@@ -24,15 +24,18 @@ def cell_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def one_below_the_other(parts: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, Sequence[str]]:
-    """Return the columns of several tables as those of one; cells of a column that one lacks are empty."""
+def one_below_the_other(parts: Sequence[dict[str, Sequence[str]]]) -> dict[str, Sequence[str]]:
+    """Return the columns of several tables as those of one; cells of a column that one lacks are empty.
+
+    The parts are used up, for millions of rows need not be in memory twice.
+    """
     if len(parts) == 1:
-        return dict(parts[0])
+        return parts[0]
     counts = [len(next(iter(part.values()))) for part in parts]
 
     def cells(name: str) -> Iterator[str]:
         for part, count in zip(parts, counts, strict=True):
-            yield from part[name] if name in part else repeat("", count)
+            yield from part.pop(name, None) or repeat("", count)
 
     names = dict.fromkeys(name for part in parts for name in part)
     return {name: compact_values(cells(name)) for name in names}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from eyebright.data.checks import conflicts, copies, leaks, require_classes, require_labels
 from eyebright.data.fixes import Fixes
-from eyebright.data.manifest import SPLITS, Manifest
+from eyebright.data.manifest import Manifest
 from eyebright.data.splits.drawing import BY_CHANCE, Drawing, draw
 from eyebright.data.table.listed import ListedImages, read_listed
 from eyebright.errors import DataError, NotFoundError
@@ -41,24 +40,26 @@ def scan_listed(
     Raises:
         DataError: the table cannot be used, or leaves nothing sensible to train on.
     """
+    source = listed.source
     manifest, given = read_listed(listed)
+    del listed  # of millions of rows, memory is needed now
     if isinstance(val, Path) or isinstance(test, Path) or (given and (val or test)):
         raise DataError(
             "With {name}, the splits come from its split column, or from shares if it has none. Got "
             "--val or --test. Remove them, or delete the column and give shares such as 0.2.",
-            name=listed.source.name,
+            name=source.name,
         )
     if fixes is not None:
         manifest = fixes.applied(manifest)
     manifest = manifest.without(leaks(manifest.samples)) if given else manifest
-    few = _require(manifest, listed)
+    few = _require(manifest, source)
     warnings = (*manifest.warnings, *few, *conflicts(manifest.samples), *copies(manifest.samples))
     shares: dict[Split, float] = {}
-    if not manifest.of("val"):
+    if "val" not in manifest.splits:
         shares = {"val": _SHARE_VAL if val is None else val, "test": test or 0.0}
     manifest = draw(replace(manifest, warnings=warnings), shares, seed, drawing)
     if drawing.by != "folds":
-        _require_groups(manifest, listed)
+        _require_groups(manifest, source)
     return manifest
 
 
@@ -88,24 +89,28 @@ def scan_listed_part(listed: ListedImages, wanted: Split | None) -> tuple[Manife
     return replace(manifest, samples=samples, warnings=warnings), part
 
 
-def _require(manifest: Manifest, listed: ListedImages) -> Sequence[Skipped]:
+def _require(manifest: Manifest, source: Path) -> Sequence[Skipped]:
     if manifest.label_set is not None:
-        return require_labels([s.labels for s in manifest.of("train")], manifest.label_set, listed.source)
-    counts = {split: Counter(values(manifest.of(split), "label")) for split in SPLITS}
-    require_classes(counts, listed.source, manifest.skipped)
+        return require_labels([s.labels for s in manifest.of("train")], manifest.label_set, source)
+    require_classes(manifest.tally, source, manifest.skipped)
     return []
 
 
-def _require_groups(manifest: Manifest, listed: ListedImages) -> None:
+def _require_groups(manifest: Manifest, source: Path) -> None:
     """Refuse groups of which none could be held out, from training or within it."""
-    train, val = manifest.of("train"), manifest.of("val")
-    if len(val) and any(one != train[0].together for one in values(train, "together")):
+
+    def units(split: Split) -> Iterator[str]:
+        found = values(manifest.samples, "split", "together")
+        return (together for part, together in found if part == split)
+
+    first = next(units("train"), None)
+    if "val" in manifest.splits and any(one != first for one in units("train")):
         return
     raise DataError(
         "Images of one group stay together, so there must be at least 2 groups for training and 1 for "
         "validation. {path} leaves {train} for training and {val} for validation. Name another column "
         "with --group, or `none`.",
-        path=listed.source,
-        train=len(set(values(train, "together"))),
-        val=len(set(values(val, "together"))),
+        path=source,
+        train=len(set(units("train"))),
+        val=len(set(units("val"))),
     )

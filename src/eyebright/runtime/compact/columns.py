@@ -18,6 +18,8 @@ from eyebright.types import UInt8Array
 Places: TypeAlias = slice | npt.NDArray[np.signedinteger]
 
 _MOST_WORDS = 65_536
+_AT_ONCE = 4096
+_MOST_BYTES = 2**32 - 1  # of texts whose places are known by four bytes
 _HEX = 32
 _HEX_DIGITS = frozenset("0123456789abcdef")
 # Names of files with bytes that are no UTF-8 hold surrogates.
@@ -29,6 +31,28 @@ class CompactColumn(Protocol):
 
     def get(self, places: Places) -> list[Any]:
         """Return the values at these places."""
+
+
+class _Growing:
+    """Numbers that are added to, in one piece: of many small ones, memory that is let go stays in use."""
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self._dtype, self._data = np.dtype(dtype), bytearray()
+
+    def add(self, numbers: npt.NDArray[Any]) -> None:
+        self._data += numbers.astype(self._dtype, copy=False).tobytes()
+
+    def wider(self) -> _Growing:
+        """Return these numbers, with room for those of 64 bits."""
+        if self._dtype == np.uint64:
+            return self
+        found = _Growing(np.uint64)
+        found.add(self.whole())
+        return found
+
+    def whole(self) -> npt.NDArray[Any]:
+        """Return all numbers (N,), after which none can be added."""
+        return np.frombuffer(self._data, self._dtype)
 
 
 @dataclass(frozen=True)
@@ -136,7 +160,7 @@ class ColumnBuilder:
         self._divided = divided  # whether texts may be parted into folders and names
         self._numbers: dict[Any, int] = {}
         self._words: list[Any] = []
-        self._blocks: list[npt.NDArray[np.uint16]] = []
+        self._found = _Growing(np.uint16)
         self._many: _ManyValues | None = None
 
     def add(self, values: Sequence[Any]) -> None:
@@ -151,21 +175,20 @@ class ColumnBuilder:
                 self._words.append(value)
         if len(self._words) <= _MOST_WORDS:
             found = (self._numbers[key] for key in keys)
-            self._blocks.append(np.fromiter(found, np.uint16, len(keys)))
+            self._found.add(np.fromiter(found, np.uint16, len(keys)))
             return
-        words, blocks = self._words, self._blocks
-        self._numbers, self._words, self._blocks = {}, [], []
-        self._many = _many(words, divided=self._divided)
-        for block in blocks:
-            self._many = self._many.added([words[number] for number in block.tolist()])
+        before = _Words(self._words, self._found.whole())
+        self._numbers, self._words, self._found = {}, [], _Growing(np.uint16)
+        self._many = _many(before.words, divided=self._divided)
+        for start in range(0, len(before.numbers), _AT_ONCE):
+            self._many = self._many.added(before.get(slice(start, start + _AT_ONCE)))
         self._many = self._many.added(values)
 
     def column(self) -> CompactColumn:
         """Return the column of all values that were added; the builder is used up."""
         if self._many is not None:
             return self._many.column()
-        numbers = np.concatenate(self._blocks)
-        self._blocks = []
+        numbers = self._found.whole()
         if len(self._words) == 1:
             return _Constant(self._words[0], len(numbers))
         return _Words(self._words, numbers if len(self._words) > 256 else numbers.astype(np.uint8))
@@ -214,41 +237,41 @@ class _ManyHashes:
 
 class _ManyNumbers:
     def __init__(self, kind: type) -> None:
-        self._kind = kind
-        self._blocks: list[npt.NDArray[Any]] = []
+        self._kind, self._dtype = kind, np.int64 if kind is int else np.float64
+        self._numbers = _Growing(self._dtype)
 
     def added(self, values: Sequence[Any]) -> _ManyValues:
-        dtype = np.int64 if self._kind is int else np.float64
         try:
             if any(value.__class__ is not self._kind for value in values):
                 raise OverflowError
-            self._blocks.append(np.array(values, dtype))
+            self._numbers.add(np.array(values, self._dtype))
         except OverflowError:  # or an integer of more than 64 bits
-            return _ManyObjects([one for block in self._blocks for one in block.tolist()]).added(values)
+            return _ManyObjects(self._numbers.whole().tolist()).added(values)
         return self
 
     def column(self) -> CompactColumn:
-        return _Numbers(np.concatenate(self._blocks))
+        return _Numbers(self._numbers.whole())
 
 
 class _ManyTexts:
     def __init__(self) -> None:
         self._data = bytearray()
-        self._lengths: list[npt.NDArray[np.uint32]] = []
+        self._starts = _Growing(np.uint32)
+        self._starts.add(np.zeros(1))
 
     def added(self, values: Sequence[Any]) -> _ManyValues:
         if any(value.__class__ is not str for value in values):
             return _ManyObjects(self.column().get(slice(None))).added(values)
         coded = [value.encode(_CODING, _ERRORS) for value in values]
-        self._lengths.append(np.fromiter(map(len, coded), np.uint32, len(coded)))
+        ends = len(self._data) + np.cumsum(np.fromiter(map(len, coded), np.int64, len(coded)))
         self._data += b"".join(coded)
+        if len(self._data) > _MOST_BYTES:
+            self._starts = self._starts.wider()
+        self._starts.add(ends)
         return self
 
     def column(self) -> CompactColumn:
-        size = 4 if len(self._data) < 2**32 else 8
-        starts: npt.NDArray[Any] = np.zeros(1 + sum(map(len, self._lengths)), f"u{size}")
-        np.cumsum(np.concatenate([np.zeros(0, np.uint32), *self._lengths]), out=starts[1:])
-        return _Texts(self._data, starts)
+        return _Texts(self._data, self._starts.whole())
 
 
 class _ManyPaths:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.runtime.compact.columns import ColumnBuilder, CompactColumn, Places, alike
+from eyebright.runtime.machine import release_memory
 
 Row = TypeVar("Row")
 Made = TypeVar("Made")
@@ -26,7 +27,8 @@ Order: TypeAlias = npt.NDArray[np.signedinteger]
 #: So many rows stay objects: 34 MB of samples, and quicker.
 FEW = 100_000
 _BLOCK = 4096
-_RUN = 200_000
+_RUN = 100_000
+_MERGED = 512  # rows of each run that are in memory while runs are merged
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +178,9 @@ def compact(rows: Iterable[Row]) -> Sequence[Row]:
     if len(first) <= FEW:
         return first
     kind = type(first[0])
-    return _built(_blocks(chain(first, waiting), kind), kind)
+    waiting = chain(iter(first), waiting)  # an iterator lets go of what it has given
+    del first
+    return _built(_blocks(waiting, kind), kind)
 
 
 def from_columns(kind: type[Row], blocks: Iterable[dict[str, list[Any]]]) -> Sequence[Row]:
@@ -196,7 +200,9 @@ def from_columns(kind: type[Row], blocks: Iterable[dict[str, list[Any]]]) -> Seq
         first.append({name: [known.setdefault(one, one) for one in some] for name, some in block.items()})
         count += len(next(iter(block.values())))
         if count > FEW:
-            return _built(chain(first, waiting), kind)
+            waiting = chain(iter(first), waiting)
+            del first, known, block
+            return _built(waiting, kind)
     return tuple(row for block in first for row in map(kind, *block.values()))
 
 
@@ -231,8 +237,8 @@ def kept(rows: Sequence[Row], flags: Iterable[bool]) -> Sequence[Row]:
     """Return the rows whose flag is true."""
     if not isinstance(rows, CompactRows):
         return tuple(compress(rows, flags))
-    places = np.flatnonzero(np.fromiter(flags, np.bool_, len(rows)))
-    return rows if len(places) == len(rows) else picked(rows, places)
+    wanted = np.fromiter(flags, np.bool_, len(rows))
+    return rows if wanted.all() else picked(rows, np.arange(len(rows), dtype=np.int32)[wanted])
 
 
 def chained(parts: Iterable[Sequence[Row]]) -> Sequence[Row]:
@@ -267,7 +273,7 @@ def ordered(rows: Sequence[Row], *names: str, key: Callable[[Any], Any] | None =
     for start in range(0, len(rows), _RUN):
         some = list(islice(keys, _RUN))
         runs.append(np.array(sorted(range(len(some)), key=some.__getitem__), np.int32) + np.int32(start))
-    merged = heapq.merge(*(_merging(rows.taken(run), run, names, key) for run in runs))
+    merged = heapq.merge(*(_merging(rows, run, names, key) for run in runs))
     return rows.taken(np.fromiter((place for _, place in merged), np.int32, len(rows)))
 
 
@@ -277,10 +283,12 @@ def _keys(rows: CompactRows[Row], names: Sequence[str], key: Callable[[Any], Any
 
 
 def _merging(
-    rows: CompactRows[Row], places: Order, names: Sequence[str], key: Callable[[Any], Any] | None
+    rows: CompactRows[Row], run: Order, names: Sequence[str], key: Callable[[Any], Any] | None
 ) -> Iterator[tuple[Any, int]]:
     """Yield the keys of a run, each with its place among all, by which equal ones stay as they are."""
-    return zip(_keys(rows, names, key), map(int, places), strict=True)
+    for start in range(0, len(run), _MERGED):
+        places = run[start : start + _MERGED]
+        yield from zip(_keys(rows.taken(places), names, key), places.tolist(), strict=True)
 
 
 def _blocks(rows: Iterable[Row], kind: type[Row]) -> Iterator[dict[str, list[Any]]]:
@@ -298,7 +306,9 @@ def _built(blocks: Iterable[dict[str, list[Any]]], kind: type[Row]) -> CompactRo
         for name, builder in builders.items():
             builder.add(_apart(block, name, like))
         count += len(next(iter(block.values())))
-    return CompactRows(kind, _complete({}, builders, like), None, count)
+    found = CompactRows(kind, _complete({}, builders, like), None, count)
+    release_memory()
+    return found
 
 
 def _changed(rows: CompactRows[Row], new: Iterable[Row]) -> CompactRows[Row]:
@@ -351,7 +361,7 @@ def _complete(
 def _scattered(column: CompactColumn, order: Order) -> CompactColumn:
     """Return a column whose values at ``order`` are those of ``column``; the others are never seen."""
     inverse = np.zeros(int(order.max()) + 1, np.int32)
-    inverse[order] = np.arange(len(order))
+    inverse[order] = np.arange(len(order), dtype=np.int32)
     builder = ColumnBuilder()
     for start in range(0, len(inverse), _BLOCK):
         builder.add(column.get(inverse[start : start + _BLOCK]))

@@ -23,7 +23,7 @@ from eyebright.cluster.cluster import Cluster
 from eyebright.data.manifest import Sample
 from eyebright.errors import ClusterError
 from eyebright.runtime.atomic import write_bytes
-from eyebright.runtime.compact.rows import picked
+from eyebright.runtime.compact.rows import Order, picked
 from eyebright.runtime.progress import Task
 from eyebright.training.cache.fill import not_shared
 from eyebright.training.cache.store import SUMS, FeatureSpace, Rows
@@ -41,21 +41,10 @@ _ReadRows = Callable[[slice], Sequence[Rows]]
 
 @dataclass(frozen=True)
 class _Part:
-    """Images of one fold: their places among all, classes and weights."""
+    """Images of one fold: their places among all."""
 
     fold: int
-    images: IntArray
-    truth: IntArray
-    weights: FloatArray | None
-
-    def sums(self, read: _ReadRows, width: int, classes: int) -> FeatureStatistics:
-        """Return the sums over the rows of all views, which ``read`` gives for a chunk of the images."""
-        found = FeatureStatistics.empty(width, classes)
-        for start in range(0, len(self.truth), _CHUNK_ROWS):
-            chunk = slice(start, start + _CHUNK_ROWS)
-            for rows in read(chunk):
-                found.add(rows, self.truth[chunk], None if self.weights is None else self.weights[chunk])
-        return found
+    images: Order
 
 
 def sums_of_folds(
@@ -81,14 +70,23 @@ def sums_of_folds(
         ClusterError: a worker sees another cache than this machine.
     """
     width, classes = extractor.spaces[0].width, int(truth.max()) + 1
-    parts = _parts(truth, weights, folds)
+    parts = _parts(folds)
     totals = [FeatureStatistics.empty(width, classes) for _ in range(int(folds.max()) + 1)]
     cluster = cluster_in_use()
     found: Iterable[FeatureStatistics]
     if cluster is None:
-        found = (part.sums(_reader(extractor, samples, part, task), width, classes) for part in parts)
+        found = (
+            _sums(
+                _reader(extractor, samples, part, task),
+                truth[part.images],
+                None if weights is None else weights[part.images],
+                width,
+                classes,
+            )
+            for part in parts
+        )
     else:
-        found = _by_workers(cluster, extractor, samples, parts, classes, task)
+        found = _by_workers(cluster, extractor, samples, parts, truth, weights, task)
     for part, sums in zip(parts, found, strict=True):
         totals[part.fold] += sums
     return totals
@@ -105,23 +103,37 @@ def sums_shard(content: ShardJson) -> JsonObject:
         keys = [bytes.fromhex(key) for key in content["keys"]]
         spaces = _shared_spaces(content["cache"], json.dumps(content["spaces"]))
         weights = None if content["weights"] is None else np.array(content["weights"], np.float32)
-        part = _Part(0, np.arange(len(keys)), np.array(content["truth"], np.int64), weights)
-        sums = part.sums(
-            lambda chunk: [_read(space, keys[chunk]) for space in spaces], spaces[0].width, content["classes"]
+        sums = _sums(
+            lambda chunk: [_read(space, keys[chunk]) for space in spaces],
+            np.array(content["truth"], np.int64),
+            weights,
+            spaces[0].width,
+            content["classes"],
         )
         data = sums.to_bytes()
         write_bytes(folder / _file_name(name, data), data)
     return {}
 
 
-def _parts(truth: IntArray, weights: FloatArray | None, folds: IntArray) -> list[_Part]:
+def _parts(folds: IntArray) -> list[_Part]:
     parts = []
     for fold in range(int(folds.max()) + 1):
-        images = np.flatnonzero(folds == fold)
+        images = np.flatnonzero(folds == fold).astype(np.int32)  # there are many millions
         for start in range(0, len(images), PART_ROWS):
-            chosen = images[start : start + PART_ROWS]
-            parts.append(_Part(fold, chosen, truth[chosen], None if weights is None else weights[chosen]))
+            parts.append(_Part(fold, images[start : start + PART_ROWS]))
     return parts
+
+
+def _sums(
+    read: _ReadRows, truth: IntArray, weights: FloatArray | None, width: int, classes: int
+) -> FeatureStatistics:
+    """Return the sums over the rows of all views, which ``read`` gives for a chunk of the images."""
+    found = FeatureStatistics.empty(width, classes)
+    for start in range(0, len(truth), _CHUNK_ROWS):
+        chunk = slice(start, start + _CHUNK_ROWS)
+        for rows in read(chunk):
+            found.add(rows, truth[chunk], None if weights is None else weights[chunk])
+    return found
 
 
 def _reader(extractor: FeatureExtractor, samples: Sequence[Sample], part: _Part, task: Task) -> _ReadRows:
@@ -153,14 +165,15 @@ def _by_workers(
     extractor: FeatureExtractor,
     samples: Sequence[Sample],
     parts: Sequence[_Part],
-    classes: int,
+    truth: IntArray,
+    weights: FloatArray | None,
     task: Task,
 ) -> Iterator[FeatureStatistics]:
     """Yield the sums of the parts in their order; what a worker has written is then removed.
 
     What is finished when the driver is killed stays, and is found by the next one.
     """
-    space = extractor.spaces[0]
+    space, classes = extractor.spaces[0], int(truth.max()) + 1
     names: list[str] = []
 
     def shards() -> Iterator[Shard]:
@@ -169,8 +182,8 @@ def _by_workers(
                 "cache": str(space.folder.parent.absolute()),
                 "spaces": [extractor.definition, space.width, len(extractor.spaces)],
                 "keys": [sample.key.hex() for sample in picked(samples, part.images)],
-                "truth": part.truth.tolist(),
-                "weights": None if part.weights is None else part.weights.tolist(),
+                "truth": truth[part.images].tolist(),
+                "weights": None if weights is None else weights[part.images].tolist(),
                 "classes": classes,
             }
             facts = json.dumps([__version__, number, content])

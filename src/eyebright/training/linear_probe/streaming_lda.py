@@ -45,6 +45,7 @@ def fit_large(
     """
     taps, weights = extractor.taps, row_weights(samples)
     folds = assign_folds(truth, groups, _FOLDS, seed=0)
+    del groups  # of millions of images, memory is needed now
     # A class that stands in one fold alone, as copies of one image do, must not be the one that is scored.
     folds = np.where(learnable(truth, folds), folds, 1)
     parts = sums_of_folds(extractor, samples, truth, weights, folds, task)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from weakref import ref
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from eyebright.data.manifest import Manifest
+from eyebright.data.manifest import Manifest, Sample
 from eyebright.data.manifest_file import read_manifest, write_manifest
 from eyebright.data.source import scan, scan_part
+from eyebright.data.sources.recognise import find_listing
+from eyebright.data.splits.drawing import Drawing
+from eyebright.data.table.chosen import ANY_COLUMNS
+from eyebright.data.table.scan import scan_listed
 from eyebright.errors import DataError, NotFoundError
 
 COUNT = 40
@@ -60,6 +66,19 @@ def test_a_list_says_the_same_as_columns(folder: Path, between: str):
     names = {path: between.join(labels) for path, labels in by_column.items()}
     write(folder, ["image,labels", *(f'{path},"{text}"' for path, text in names.items())])
     assert labels_of(scan(folder)) == by_column
+
+
+def test_a_table_is_let_go_before_splits_are_drawn(folder: Path):
+    _, source = find_listing(table(folder))
+    assert source is not None
+    given = [source.read(ANY_COLUMNS, False)]
+    read = ref(given[0].table)
+
+    def near(root: Path, samples: Sequence[Sample]) -> list[list[int]]:
+        assert read() is None, "of millions of rows, memory is needed then"
+        return []
+
+    assert len(scan_listed(given.pop(), drawing=Drawing(near)).samples) == COUNT
 
 
 def test_one_name_an_image_is_a_class(folder: Path):
