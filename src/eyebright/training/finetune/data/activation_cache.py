@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -154,10 +155,18 @@ def cache_activations(
             expected = (now - began) * count / max(computed, 1)
             if count and done >= least and until is not None and now + expected > until:
                 return done
+            if computed and until is not None:
+                task.expect(_within(missing, least, computed * (until - began) / max(now - began, 1e-9)))
             if count:
                 job.space.keep(_made(source, job, batch, task))
             computed += count
     return len(missing)
+
+
+def _within(missing: Sequence[int], least: int, most: float) -> int:
+    """Return how many of the missing rows will be computed where there is time for ``most``."""
+    ends = list(accumulate(missing))
+    return max([*ends[:least], *(end for end in ends if end <= most)])
 
 
 def view_plan(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from data_material import CPU, SIZE, generator, pixels_of, samples_of, truth_of
 from unix import UNIX
 
 from eyebright.errors import StorageError
+from eyebright.runtime.context import showing
+from eyebright.runtime.terminal import TerminalProgress
 from eyebright.training.cache import store as cache_module
 from eyebright.training.cache.usage import usage
 from eyebright.training.finetune.data.activation_cache import ActivationSource, CachedViews
@@ -134,10 +138,14 @@ def test_epochs_go_through_the_views(textile: Path, tmp_path: Path) -> None:
 
 
 def test_where_time_is_short_epochs_share_the_first_view(textile: Path, tmp_path: Path) -> None:
-    counted = Counted()
+    counted, told = Counted(), io.StringIO()
     data = data_of(textile, tmp_path, counted)
-    data.compute(until=0.0)
+    ten_seconds_each = count(0.0, 10.0)
+    with showing(TerminalProgress(told, lambda: next(ten_seconds_each))):
+        data.compute(until=0.0)
     assert counted.images == 12 + 7
+    assert "7/43, " in told.getvalue()
+    assert "19/43, " not in told.getvalue()  # all that there is time for: no line says that more is left
     assert data.size_bytes == (12 + 7) * 4 * 49 * 2
     assert torch.equal(whole(data, 0), whole(data, 1))
     data_of(textile, tmp_path, counted).compute(until=math.inf)
