@@ -151,6 +151,7 @@ def main() -> None:
     exact = openvino(graph, size, "f32", ())
     right = np.stack([exact(image) for image in images])
     print(f"{'float32':34} {compared(exact, images, right)}")
+    print(f"{'float16':34} {compared(openvino(graph, size, 'f16', ()), images, right)}")
     for kept in KEPT:
         name = f"bfloat16 but {', '.join(kept)}" if kept else "bfloat16"
         print(f"{name:34} {compared(openvino(graph, size, 'bf16', kept), images, right)}", flush=True)
