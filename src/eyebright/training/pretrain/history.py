@@ -23,7 +23,7 @@ class PretrainRow:
         loss: mean over its images.
         effective_rank, projected_rank, knn_accuracy, knn_consistency: see
             :class:`~eyebright.training.pretrain.health.Health`.
-        learning_rate: of the projector, at its end.
+        learning_rate: of the backbone's last block, at its end, as ``--lr`` names it.
         images_per_second: while training, each with all its views.
         memory_mb: the most that was in use so far, of the device or, on a CPU, of the process.
         seconds: training and measuring.

@@ -51,11 +51,10 @@ class PretrainStep:
         self._loss, self._precision, self._clip_norm = loss, precision, clip_norm
         self._rates = [group["lr"] for group in optimizer.param_groups]
 
-    def set_rate(self, factor: float) -> float:
-        """Set every group to ``factor`` of its highest learning rate; return the largest."""
+    def set_rate(self, factor: float) -> None:
+        """Set every group to ``factor`` of its highest learning rate."""
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
-        return float(max(self._rates)) * factor
 
     def gradients(
         self, drawn: DrawnViews, images: int, views: int, micro_batch: int, halve: Callable[[], int]

@@ -39,7 +39,7 @@ class PretrainRecord:
 class PretrainState(TrainingState):
     """All that moves in a pretraining, apart from tensors; ``history`` has the rows of the epochs done.
 
-    A ``micro_batch`` of 0 is the whole batch, and ``rate`` that of the projector.
+    A ``micro_batch`` of 0 is the whole batch, and ``rate`` that of the backbone's last block.
     """
 
     history: list[PretrainRow] = field(default_factory=list)
@@ -87,7 +87,8 @@ class Pretraining(UnderWay):
         """Set the learning rates of the step that comes, by the share of work or time that is gone."""
         done = self.seen() / (self.recipe.epochs * self.usable)
         factor = rate_factor("cosine", max(done, self.budget.share()), self.recipe.warmup)
-        self.state.rate = self.stepper.set_rate(factor)
+        self.stepper.set_rate(factor)
+        self.state.rate = self.recipe.lr * factor
 
     def stepped(self, images: int, loss: float) -> None:
         """Count a step of so many images."""

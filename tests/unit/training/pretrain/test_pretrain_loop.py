@@ -16,6 +16,7 @@ from pretraining import pretrained, tiny  # noqa: E402
 
 from eyebright.errors import DataError, TrainingError  # noqa: E402
 from eyebright.training.finetune.checkpoint import read  # noqa: E402
+from eyebright.training.finetune.schedule import rate_factor  # noqa: E402
 from eyebright.training.finetune.system.distributed import ProcessGroup  # noqa: E402
 from eyebright.training.pretrain.history import read_pretrain_history  # noqa: E402
 from eyebright.training.pretrain.losses import loss_of  # noqa: E402
@@ -37,6 +38,12 @@ def test_the_loss_falls_and_every_epoch_has_its_signs(textile_views, tmp_path, m
     assert rows[-1].loss < rows[1].loss
     assert all(row.effective_rank > 2 and 0 <= row.knn_consistency <= 1 for row in rows)
     assert result.stopped_because == "epochs"
+
+
+def test_the_history_tells_the_learning_rate_that_was_asked_for(textile_views, tmp_path):
+    pretrained(tmp_path, replace(RECIPE, epochs=1, lr=2e-4, warmup=1.0), textile_views)
+    last = 2e-4 * rate_factor("cosine", 2 / 3, 1.0)  # of an epoch of three steps
+    assert read_pretrain_history(tmp_path / "history.csv")[-1].learning_rate == pytest.approx(last, rel=1e-4)
 
 
 def test_a_resumed_pretraining_ends_bit_identical(textile_views, tmp_path, monkeypatch):

@@ -122,6 +122,7 @@ def test_the_pretrained_is_kept_only_where_that_is_shown(textile, tmp_path):
     assert ("adapted" in str(run.metrics["card"])) == found["kept"]
     assert "Apache-2.0" in run.metrics["licence"]
     card = json.loads((tmp_path / "pretrained" / "card.json").read_text())
+    assert card["preprocessing"]["size"] == 96  # as the head's
     assert card["pretraining"]["images"] == 72  # those of val/ are evaluated, and not learned from
 
 

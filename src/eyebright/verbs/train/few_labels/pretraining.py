@@ -51,6 +51,8 @@ def with_pretraining(
     Raises:
         EyebrightError: the images or the disk do not allow it, or the features collapsed.
     """
+    remove_earlier(directory)
+    before = frozen_model(config, manifest, original)
     evaluated = [*manifest.of("val"), *manifest.of("test")]
     options: dict[str, Any] = {
         "data": unlabelled,
@@ -59,13 +61,13 @@ def with_pretraining(
         "overwrite": True,
         "backbone": config.backbone,
         "weights": config.weights,
+        # As large as the head saw its images: what was adapted at another size serves it less.
+        "size": "auto" if original.card.fixed_size else before.extractor.preprocessing.size,
         "budget": config.pretrain_budget,
         "device": config.device,
         "seed": config.seed,
         "lang": config.lang,
     }
-    remove_earlier(directory)
-    before = frozen_model(config, manifest, original)
     with timed("pretraining"):
         try:
             adapted = pretrain(
