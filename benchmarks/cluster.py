@@ -195,9 +195,9 @@ def write_rows(place: Path, count: int) -> None:
 
 
 def memory(name: str) -> float:
-    """Return what the system says of this process's memory, in MB."""
+    """Return what the system says of this process's memory, in MB of 10^6 bytes."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1.024 / 1000
 
 
 def measure_training(arguments: argparse.Namespace) -> None:

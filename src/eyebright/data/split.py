@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _Keys: TypeAlias = npt.NDArray[np.uint64]
 _Sizes: TypeAlias = npt.NDArray[np.int32]
+_AT_ONCE = 2**20
 _NAMES: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -59,7 +60,8 @@ def assign(
         return []
     classes, sizes = _classes(labels, group, len(keys))
     part = np.zeros(len(keys), np.int8)
-    by_class, ends = np.argsort(classes), np.cumsum(np.bincount(classes))
+    ends = np.cumsum(np.bincount(classes))
+    by_class = np.argsort(classes)
     del classes  # of millions of images, memory is needed now
     by_class = by_class.astype(np.int32)
     # One class after the other, for what they need is then soon free again.
@@ -120,15 +122,12 @@ def _classes(labels: Iterable[str], group: _Sizes, count: int) -> tuple[_Sizes, 
     codes = np.empty(len(seen), np.int32)
     codes[[seen[label] for label in sorted(seen)]] = np.arange(len(seen))
     classes = np.full(count, len(codes), np.int32)
-    np.minimum.at(classes, group, codes[found])
-    del found
-    # A name that only ever comes second in its groups owns none: close the gaps.
-    owned = np.zeros(len(codes), np.bool_)
-    owned[classes] = True
-    numbers = (np.cumsum(owned) - 1).astype(np.int32)
     sizes = np.zeros(count, np.int32)
-    np.add.at(sizes, group, np.int32(1))
-    return numbers[classes], sizes
+    for start in range(0, len(group), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        np.minimum.at(classes, group[some], codes[found[some]])
+        np.add.at(sizes, group[some], np.int32(1))
+    return classes, sizes
 
 
 def _mix(keys: _Keys, seed: int, salt: int) -> _Keys:

@@ -212,8 +212,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory() -> None:
-    """Return freed memory to the system, which glibc would else keep in its arenas for later."""
+    """Return freed memory to the system, which glibc and Arrow would else keep for later."""
     gc.collect()
+    if "pyarrow" in sys.modules:
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
         if trim:

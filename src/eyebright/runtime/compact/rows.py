@@ -274,7 +274,9 @@ def ordered(rows: Sequence[Row], *names: str, key: Callable[[Any], Any] | None =
         some = list(islice(keys, _RUN))
         runs.append(np.array(sorted(range(len(some)), key=some.__getitem__), np.int32) + np.int32(start))
     merged = heapq.merge(*(_merging(rows, run, names, key) for run in runs))
-    return rows.taken(np.fromiter((place for _, place in merged), np.int32, len(rows)))
+    found = rows.taken(np.fromiter((place for _, place in merged), np.int32, len(rows)))
+    release_memory()
+    return found
 
 
 def _keys(rows: CompactRows[Row], names: Sequence[str], key: Callable[[Any], Any] | None) -> Iterator[Any]:
@@ -328,6 +330,7 @@ def _changed(rows: CompactRows[Row], new: Iterable[Row]) -> CompactRows[Row]:
     if not builders:
         return rows
     columns = _complete(rows.columns, builders, like, rows.order)
+    release_memory()
     return CompactRows(rows.kind, columns, rows.order, len(rows))
 
 

@@ -11,6 +11,8 @@ from eyebright.runtime.compact.repeats import Repeats
 from eyebright.runtime.compact.rows import values
 from eyebright.types import FloatArray, IntArray
 
+_AT_ONCE = 2**20
+
 
 def groups_of(samples: Sequence[Sample]) -> IntArray:
     """Return (N,) numbers that images share which are not independent, so that no fold leaks."""
@@ -48,9 +50,13 @@ def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(first)).astype(np.int32)  # of millions of rows, half of the memory
     del first
-    order = order[np.argsort(group_class[order], kind="stable")]
+    group_class = group_class[order]
+    order = order[np.argsort(group_class, kind="stable")]
     fold_of_group = np.empty(len(order), np.int32)
-    fold_of_group[order] = np.arange(len(order), dtype=np.int32) % count  # one deal: folds of equal size
+    for start in range(0, len(order), _AT_ONCE):  # one deal: folds of equal size
+        some = order[start : start + _AT_ONCE]
+        fold_of_group[some] = np.arange(start, start + len(some)) % count
+    del order, group_class
     return fold_of_group[inverse].astype(np.int64)
 
 
@@ -60,9 +66,10 @@ def _distinct(numbers: IntArray) -> tuple[IntArray, IntArray]:
     Numbers from 0 in the order in which they first come, as :func:`groups_of` gives them, need not be sorted.
     """
     highest = np.maximum.accumulate(numbers)
-    new = np.diff(highest, prepend=-1)
-    if len(numbers) and numbers[0] == 0 and new.max() <= 1:
-        return np.flatnonzero(new), numbers
+    steps = np.diff(highest)
+    del highest
+    if len(numbers) and numbers[0] == 0 and steps.max(initial=0) <= 1:
+        return np.flatnonzero(np.append(True, steps > 0)), numbers
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     return first, inverse
 

@@ -78,7 +78,8 @@ def test_a_table_is_let_go_before_splits_are_drawn(folder: Path):
         assert read() is None, "of millions of rows, memory is needed then"
         return []
 
-    assert len(scan_listed(given.pop(), drawing=Drawing(near)).samples) == COUNT
+    manifest = scan_listed(given.pop(), drawing=Drawing(near))
+    assert len(manifest.samples) == COUNT
 
 
 def test_one_name_an_image_is_a_class(folder: Path):
