@@ -13,13 +13,13 @@ from eyebright.errors import DataError
 from eyebright.runtime.compact.rows import compact_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from eyebright.data.manifest import Sample
     from eyebright.types import IntArray, Split
 
 _Keys: TypeAlias = npt.NDArray[np.uint64]
-_Sizes: TypeAlias = npt.NDArray[np.int32]
+_Numbers: TypeAlias = npt.NDArray[np.int32]
 _AT_ONCE = 2**20
 _NAMES: tuple[Split, ...] = ("train", "val", "test")
 
@@ -58,12 +58,11 @@ def assign(
     keys, group = _groups(shas)
     if not len(keys):
         return []
-    classes, sizes = _classes(labels, group, len(keys))
     part = np.zeros(len(keys), np.int8)
-    ends = np.cumsum(np.bincount(classes))
-    by_class = np.argsort(classes)
-    del classes  # of millions of images, memory is needed now
-    by_class = by_class.astype(np.int32)
+    by_class, ends = _by_class(_classes(labels, group, len(keys)))
+    sizes = np.zeros(len(keys), np.int32)
+    for some in _blocks(group):
+        np.add.at(sizes, some, np.int32(1))
     # One class after the other, for what they need is then soon free again.
     for code, share, spare in ((2, share_test, 2 if share_val else 1), (1, share_val, 1)):
         for members in np.split(by_class, ends[:-1]) if share else ():
@@ -91,7 +90,7 @@ def rarest(labels: Sequence[Sequence[str]]) -> list[str]:
     return [min(some, key=lambda label: (counts[label], label), default="") for some in labels]
 
 
-def _held_out(sizes: _Sizes, keys: _Keys, target: float, spare: int) -> IntArray:
+def _held_out(sizes: _Numbers, keys: _Keys, target: float, spare: int) -> IntArray:
     """Return indices of the groups of a class to hold out: small groups first, ``spare`` of them stay."""
     # Small first: a much-copied image counts as many in a metric, better trained on than evaluated on.
     order = np.lexsort((keys, sizes))
@@ -100,11 +99,11 @@ def _held_out(sizes: _Sizes, keys: _Keys, target: float, spare: int) -> IntArray
     return order[: max(0, min(max(1, middle.searchsorted(target)), len(order) - spare))]
 
 
-def _groups(shas: Iterable[str]) -> tuple[_Keys, _Sizes]:
+def _groups(shas: Iterable[str]) -> tuple[_Keys, _Numbers]:
     """Return a 64-bit key for each distinct hash, and each image's index among them."""
     # Of ten million hashes two share so much once in 400,000 draws.
     halves = np.fromiter((int(sha[:16], 16) for sha in shas), np.uint64)
-    order = np.argsort(halves)
+    order = np.argsort(halves).astype(np.int32)
     halves = halves[order]
     new = np.concatenate(([True], halves[1:] != halves[:-1]))[: len(halves)]
     keys = halves[new]
@@ -115,19 +114,43 @@ def _groups(shas: Iterable[str]) -> tuple[_Keys, _Sizes]:
     return keys, group
 
 
-def _classes(labels: Iterable[str], group: _Sizes, count: int) -> tuple[_Sizes, _Sizes]:
-    """Return each group's class (the first by name where copies disagree) and how many images it holds."""
+def _classes(labels: Iterable[str], group: _Numbers, count: int) -> _Numbers:
+    """Return each group's class: the first by name where copies disagree."""
     seen: dict[str, int] = {}
     found = np.fromiter((seen.setdefault(label, len(seen)) for label in labels), np.int32, len(group))
     codes = np.empty(len(seen), np.int32)
     codes[[seen[label] for label in sorted(seen)]] = np.arange(len(seen))
     classes = np.full(count, len(codes), np.int32)
-    sizes = np.zeros(count, np.int32)
-    for start in range(0, len(group), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
-        np.minimum.at(classes, group[some], codes[found[some]])
-        np.add.at(sizes, group[some], np.int32(1))
-    return classes, sizes
+    for images, labelled in zip(_blocks(group), _blocks(found), strict=True):
+        np.minimum.at(classes, images, codes[labelled])
+    return classes
+
+
+def _by_class(classes: _Numbers) -> tuple[_Numbers, IntArray]:
+    """Return the groups, one class after the other, and where each class ends.
+
+    A sort that counts: numpy's takes 8 bytes a group for the places alone, of which there are many millions.
+    """
+    count = int(classes.max()) + 1
+    ends = np.cumsum(sum(np.bincount(some, minlength=count) for some in _blocks(classes)))
+    free = np.concatenate(([0], ends[:-1]))
+    found = np.empty(len(classes), np.int32)
+    start = 0
+    for some in _blocks(classes):
+        order = np.argsort(some, kind="stable")
+        counts = np.bincount(some, minlength=count)
+        sorted_classes = some[order]
+        within = np.arange(len(some)) - (np.cumsum(counts) - counts)[sorted_classes]
+        found[free[sorted_classes] + within] = start + order
+        free += counts
+        start += len(some)
+    return found, ends
+
+
+def _blocks(numbers: _Numbers) -> Iterator[_Numbers]:
+    """Yield all numbers, some at a time: what is made of them need not be in memory whole."""
+    for start in range(0, len(numbers), _AT_ONCE):
+        yield numbers[start : start + _AT_ONCE]
 
 
 def _mix(keys: _Keys, seed: int, salt: int) -> _Keys:
