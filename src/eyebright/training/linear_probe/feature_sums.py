@@ -200,8 +200,9 @@ def _by_workers(
             task.advance(len(parts[position].images))
             position += 1
     # The second worker of a slow part may have written it once more since it was taken; it has ended now.
-    for name in names:
-        _remove(space.folder, name)
+    for path in space.folder.glob(f"*.{SUMS}"):
+        if path.name.partition(".")[0] in done:
+            path.unlink(missing_ok=True)
 
 
 def _taken(folder: Path, name: str, width: int, classes: int) -> FeatureStatistics:
@@ -217,13 +218,9 @@ def _taken(folder: Path, name: str, width: int, classes: int) -> FeatureStatisti
             "EYEBRIGHT_CACHE to a folder that every machine mounts under the same path, and run again.",
             path=folder / name,
         )
-    _remove(folder, name)
-    return FeatureStatistics.from_bytes(data, width, classes)
-
-
-def _remove(folder: Path, name: str) -> None:
     for path in folder.glob(f"{name}.*.{SUMS}"):
         path.unlink(missing_ok=True)
+    return FeatureStatistics.from_bytes(data, width, classes)
 
 
 def _stored(folder: Path, name: str) -> bytes | None:
