@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eyebright.evaluation.multiclass.results import ReliabilityBin
+from eyebright.runtime.compact.table import row_blocks
 from eyebright.task.task import task_of
 from eyebright.types import FloatArray, IntArray
 
@@ -30,8 +31,13 @@ def expected_calibration_error(confidence: Float64Array, hit: Float64Array, bins
         hit: (M,) 1 where it came true, else 0.
         bins: number of bins.
     """
-    sums = np.bincount(bin_of(confidence, bins), weights=confidence - hit, minlength=bins)
-    return float(np.abs(sums).sum() / len(confidence))
+    return float(np.abs(_gaps(confidence, hit, bins)).sum() / len(confidence))
+
+
+def _gaps(confidence: Float64Array, hit: Float64Array, bins: int) -> Float64Array:
+    """Return (bins,) the sums of confidences (M,) less what came true."""
+    found = np.bincount(bin_of(confidence, bins), weights=confidence - hit, minlength=bins)
+    return found.astype(np.float64, copy=False)
 
 
 def uncalibrated_error(truth: IntArray, probabilities: FloatArray, temperature: float) -> float:
@@ -43,8 +49,12 @@ def uncalibrated_error(truth: IntArray, probabilities: FloatArray, temperature: 
         temperature: that made them.
     """
     task = task_of(truth)
-    raw = task.uncalibrated(probabilities, temperature)
-    return expected_calibration_error(*task.scored(raw, truth))
+    sums, count = np.zeros(BINS), 0
+    for some in row_blocks(probabilities):
+        confidence, hit = task.scored(task.uncalibrated(probabilities[some], temperature), truth[some])
+        sums += _gaps(confidence, hit, BINS)
+        count += len(confidence)
+    return float(np.abs(sums).sum() / count)
 
 
 def reliability(confidence: Float64Array, hit: Float64Array) -> tuple[ReliabilityBin, ...]:

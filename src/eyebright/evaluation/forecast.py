@@ -113,7 +113,7 @@ def forecast(
     """
     if len(sizes) < 3:
         return None
-    drawn = bootstrap_sums(csr_array((~right).T.astype(np.float64)), seed, resamples)
+    drawn = bootstrap_sums([csr_array((~right).T.astype(np.float64))], seed, resamples)
     observed = (~right).sum(axis=1)[None].astype(np.float64)
     at = np.log(np.array([_TIMES * count, count]) / sizes[-1])
     lines = [_lines(observed, right.shape[1], np.log(sizes), x) for x in at]

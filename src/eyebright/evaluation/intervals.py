@@ -15,7 +15,7 @@ Where images come in groups that are not independent, such as copies of one imag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +23,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.special import expit, logit, stdtrit
 
+from eyebright.runtime.machine import release_memory
 from eyebright.types import IntArray, Interval
 
 Float64Array: TypeAlias = npt.NDArray[np.float64]
@@ -134,15 +135,15 @@ def logit_limits(values: Float64Array, errors: Float64Array) -> Limits:
 
 
 def bootstrap_sums(
-    table: csr_array, seed: int, resamples: int, groups: IntArray | None = None
+    tables: Iterable[csr_array], seed: int, resamples: int, groups: IntArray | None = None
 ) -> Float64Array:
     """Return the sums of a table's columns over ``resamples`` draws of its N rows with replacement.
 
-    Every figure of an evaluation is made of such sums; so the whole bootstrap is one sparse product, in
+    Every figure of an evaluation is made of such sums; so the whole bootstrap is sparse products, in
     pieces of bounded memory.
 
     Args:
-        table: (N, Q), what each image adds to each of Q sums.
+        tables: (n, Q) each, which one below the other are what each of N images adds to each of Q sums.
         seed: of the draws.
         resamples: R, the number of draws.
         groups: (N,) numbers from 0: rows of one group are drawn together; None where each stands alone.
@@ -150,11 +151,19 @@ def bootstrap_sums(
     Returns:
         (R, Q) sums.
     """
-    if groups is not None:
-        rows = np.arange(len(groups))
-        table = csr_array((np.ones(len(groups)), (groups, rows)), shape=(groups.max() + 1, len(rows))) @ table
-    columns = table.T.tocsr()
-    return np.concatenate([(columns @ counts).T for counts in _draws(table.shape[0], seed, resamples)])
+    columns = [table.T.tocsr() for table in tables]
+    ends = np.cumsum([some.shape[1] for some in columns])
+    count = int(ends[-1])
+    drawn = count if groups is None else int(groups.max()) + 1
+    found = []
+    for counts in _draws(drawn, seed, resamples, max(1, _DRAWN_AT_ONCE // count)):
+        each = counts if groups is None else counts[groups]
+        parts = zip(columns, np.split(each, ends[:-1]), strict=True)
+        found.append(sum(some @ part for some, part in parts).T)
+    if count > _DRAWN_AT_ONCE // 2:
+        del columns, counts, each, parts
+        release_memory()
+    return np.concatenate(found)
 
 
 def bootstrap_means(
@@ -163,18 +172,20 @@ def bootstrap_means(
     """Return (R, Q) the means of columns (N, Q) in each resample of the N rows, or of groups (N,) of them."""
     numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
     table = csr_array(np.concatenate([columns, np.ones((len(columns), 1))], axis=1))
-    sums = bootstrap_sums(table, seed, resamples, numbers)
+    sums = bootstrap_sums([table], seed, resamples, numbers)
     return np.asarray(sums[:, :-1] / sums[:, -1:])
 
 
-def _draws(n: int, seed: int, resamples: int) -> Iterator[Float64Array]:
-    """Return how often each of ``n`` rows was drawn: (n, some) arrays, ``resamples`` columns in all."""
+def _draws(n: int, seed: int, resamples: int, step: int) -> Iterator[Float64Array]:
+    """Return how often each of ``n`` rows was drawn: (n, ``step``) arrays, ``resamples`` columns in all."""
     generator = np.random.default_rng(seed)
-    step = max(1, _DRAWN_AT_ONCE // n)
     for start in range(0, resamples, step):
         count = min(step, resamples - start)
-        drawn = generator.integers(0, n, (count, n)) + n * np.arange(count)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n).T.astype(np.float64)
+        drawn = generator.integers(0, n, (count, n))
+        drawn += n * np.arange(count)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=count * n)
+        del drawn
+        yield counts.reshape(count, n).T.astype(np.float64)
 
 
 def percentiles(draws: npt.NDArray[Any]) -> Limits:

@@ -9,6 +9,7 @@ from eyebright.evaluation.calibration import reliability
 from eyebright.evaluation.intervals import Float64Array, hull, mover, pair, percentiles, student, wilson
 from eyebright.evaluation.multiclass.per_image_stats import SMALLEST_PROBABILITY, PerImageStats
 from eyebright.evaluation.resampled_sums import ResampledSums
+from eyebright.runtime.compact.table import by_rows
 from eyebright.types import FloatArray, Interval
 
 WORST_LOSS = -float(np.log(SMALLEST_PROBABILITY))
@@ -20,7 +21,7 @@ def require_finite(probabilities: FloatArray) -> None:
     Raises:
         ModelError: one is NaN or infinite.
     """
-    if not np.isfinite(probabilities).all():
+    if not by_rows(lambda rows: np.isfinite(rows).all(axis=1), probabilities).all():
         raise ModelError(
             "Probabilities must be finite. The model returned NaN or infinity. Train the model again."
         )

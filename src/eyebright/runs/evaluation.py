@@ -39,6 +39,7 @@ from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runs.slices import ColumnsFile, find_slices
 from eyebright.runtime.atomic import write_text
 from eyebright.runtime.compact.rows import chained
+from eyebright.runtime.compact.table import rows_at
 from eyebright.runtime.context import timed, watch
 from eyebright.sealed.image_statistics import ImageStatistics
 from eyebright.sealed.model import SealedModel, UnwrittenModel
@@ -148,8 +149,8 @@ class Evaluation:
         if self.split == FOLDS or self.model.has_text:
             return None
         places = self.predictions.of(self.split)
-        probabilities = self.predictions.probabilities[places]
-        return uncalibrated_error(self.predictions.truth[places], probabilities, temperature)
+        probabilities = rows_at(self.predictions.probabilities, places)
+        return uncalibrated_error(rows_at(self.predictions.truth, places), probabilities, temperature)
 
     def metadata(self) -> JsonObject:
         """Return what the sealed model carries of its evaluation."""

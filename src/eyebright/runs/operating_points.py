@@ -17,10 +17,11 @@ from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.options.decisions import DecisionConfig
 from eyebright.runs.scoring import Predictions
+from eyebright.runtime.compact.table import by_rows
 from eyebright.runtime.context import say
 from eyebright.sealed.model import SealedModel
 from eyebright.task.task import THRESHOLD, task_of
-from eyebright.types import BoolArray, FloatArray, JsonObject
+from eyebright.types import FloatArray, IntArray, JsonObject
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def measure_points(
     labels: Sequence[str],
     evaluated: Labelled,
     seed: int,
-    answered: tuple[BoolArray, BoolArray] | None = None,
+    predicted: tuple[IntArray, IntArray] | None = None,
 ) -> OperatingPoints:
     """Measure thresholds and costs on the evaluated images, by what is answered there.
 
@@ -145,24 +146,28 @@ def measure_points(
         labels: K names.
         evaluated: predictions for N images.
         seed: of the bootstrap.
-        answered: (N, K) whether each class is answered, with thresholds and without; None for what follows
-            from ``chosen``.
+        predicted: (N,) classes, or (N, K) labels, with thresholds and without; None for what follows from
+            ``chosen``.
     """
     truth, probabilities, groups = evaluated.truth, evaluated.probabilities, evaluated.groups
-    multilabel = task_of(truth).multilabel
-    none = np.full(len(labels), np.nan)
-    in_force = _in_force(chosen, labels, none)
-    given, without = answered or class_answers(chosen, labels, probabilities, multilabel)
+    task = task_of(truth)
+    given, without = predicted or predicted_with(chosen, labels, probabilities, task.multilabel)
     curves = []
     for threshold in chosen:
         k = list(labels).index(threshold.target.label)
         scores, positive = evaluated.of_class(k)
-        answers = Answers(given[:, k], without[:, k])
+        answers = Answers(task.positive(given, k), task.positive(without, k))
         point = check(threshold, answers, positive, evaluated.split, groups=groups, seed=seed)
         curves.append(operating_curve(point, scores, positive))
     cost = None if costs is None else measure_costs(truth, probabilities, costs, seed, groups)
-    contested = 0 if multilabel else int(((probabilities >= in_force).sum(axis=1) > 1).sum())
+    contested = 0 if task.multilabel else _contested(chosen, labels, probabilities)
     return OperatingPoints(tuple(curves), costs, cost, contested)
+
+
+def _contested(chosen: Sequence[Threshold], labels: Sequence[str], probabilities: FloatArray) -> int:
+    """Return how many images reach the thresholds of several classes."""
+    in_force = _in_force(chosen, labels, np.full(len(labels), np.nan))
+    return int((by_rows(lambda rows: (rows >= in_force).sum(axis=1), probabilities) > 1).sum())
 
 
 def _in_force(chosen: Sequence[Threshold], labels: Sequence[str], others: Float64Array) -> Float64Array:
@@ -173,22 +178,14 @@ def _in_force(chosen: Sequence[Threshold], labels: Sequence[str], others: Float6
     return found
 
 
-def class_answers(
+def predicted_with(
     chosen: Sequence[Threshold], labels: Sequence[str], probabilities: FloatArray, multilabel: bool
-) -> tuple[BoolArray, BoolArray]:
-    """Return (N, K) whether each class is answered, with the chosen thresholds and without any."""
-    none = np.full(len(labels), np.nan)
-    in_force = _in_force(chosen, labels, none)
-    return _answers(probabilities, in_force, multilabel), _answers(probabilities, none, multilabel)
-
-
-def _answers(probabilities: FloatArray, limits: Float64Array, multilabel: bool) -> BoolArray:
-    """Return (N, K) whether each class is answered, with thresholds (K,), NaN of a class without."""
-    if multilabel:
-        limits = np.where(np.isnan(limits), THRESHOLD, limits)
-    task = Decisions(limits, multilabel=multilabel).task
-    predicted = task.predicted(probabilities)
-    return np.stack([task.positive(predicted, k) for k in range(len(limits))], axis=1)
+) -> tuple[IntArray, IntArray]:
+    """Return the predicted classes (N,), or labels (N, K), with the chosen thresholds and without any."""
+    none = np.full(len(labels), THRESHOLD if multilabel else np.nan)
+    with_targets = Decisions(_in_force(chosen, labels, none), multilabel=multilabel)
+    without = Decisions(none, multilabel=multilabel)
+    return with_targets.predict(probabilities), without.predict(probabilities)
 
 
 def decided(predictions: Predictions, points: OperatingPoints) -> Predictions:

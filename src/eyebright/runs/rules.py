@@ -7,7 +7,7 @@ from typing import Protocol
 
 from eyebright.data.manifest import Manifest
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.evaluation.uncertainty.conformal import Contained
+from eyebright.evaluation.uncertainty.conformal import BothOutcomes
 from eyebright.evaluation.uncertainty.results import Uncertainty
 from eyebright.options.decisions import DecisionConfig
 from eyebright.options.uncertainty import UncertaintyConfig
@@ -23,7 +23,7 @@ from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runs.uncertainty import apply_rules, training_rules
 from eyebright.sealed.model import SealedModel
 from eyebright.training.cache.store import default_folder
-from eyebright.types import BoolArray, Split
+from eyebright.types import IntArray, Split
 
 
 class Rules(Protocol):
@@ -41,12 +41,12 @@ class FoldAnswers:
     """What models did with N images that none of them learned from, each by rules of its own.
 
     Attributes:
-        answered: (N, K) whether each class is answered, with targets and without.
-        contained: (N, K) what prediction sets contain; None without such sets.
+        predicted: (N,) classes, or (N, K) labels, with targets and without.
+        outcomes: of prediction sets; None without such sets.
     """
 
-    answered: tuple[BoolArray, BoolArray]
-    contained: Contained | None
+    predicted: tuple[IntArray, IntArray]
+    outcomes: BothOutcomes | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +73,16 @@ class TrainedRules:
         requested = wanted(self.decisions, predictions.labels)
         chosen_on = self._chosen_on(predictions, split)
         chosen = thresholds(requested.targets, predictions.labels, chosen_on) if chosen_on else []
-        answered = None if self.folds is None else self.folds.answered
+        predicted = None if self.folds is None else self.folds.predicted
         evaluated = predictions.labelled(split)
-        return measure_points(chosen, requested.costs, predictions.labels, evaluated, seed, answered)
+        return measure_points(chosen, requested.costs, predictions.labels, evaluated, seed, predicted)
 
     def uncertainty(self, predictions: Predictions, split: Split) -> Uncertainty:
         """Choose the OOD threshold, calibrate prediction sets, and measure both."""
         chosen_on = self._chosen_on(predictions, split)
         rules = training_rules(self.promises, chosen_on, self.scored, predictions, split)
-        contained = None if self.folds is None else self.folds.contained
-        return apply_rules(predictions, split, *rules, contained)
+        outcomes = None if self.folds is None else self.folds.outcomes
+        return apply_rules(predictions, split, *rules, outcomes)
 
     def _chosen_on(self, predictions: Predictions, split: Split) -> Labelled | None:
         return predictions.labelled("val") if split == "test" else self.holdout

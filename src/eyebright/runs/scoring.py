@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +20,7 @@ from eyebright.evaluation.measure import Majority, majority_of, measure_split
 from eyebright.evaluation.multiclass.results import Metrics, PredictionRow
 from eyebright.evaluation.rules.decisions import Decisions
 from eyebright.runtime.compact.rows import compact, kept, picked, values
+from eyebright.runtime.compact.table import GrowingTable, row_blocks, rows_at
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
 from eyebright.sealed.inference import OnDecoded, predict_blocks
@@ -90,13 +91,17 @@ class Predictions:
 
     def rows(self) -> Sequence[PredictionRow]:
         """Return one row an image, as `predictions.csv` and the report take it."""
-        predicted = self.predicted
-        confidence = self.task.confidence(self.probabilities, predicted)
-        of_truth = self.task.confidence(self.probabilities, self.truth)
-        names = self.task.names(predicted, self.labels)
-        rows = zip(self.samples, names, confidence, of_truth, self.probabilities, strict=True)
-        return compact(
-            PredictionRow(
+        return compact(row for some in row_blocks(self.probabilities) for row in self._rows(some))
+
+    def _rows(self, some: slice) -> Iterator[PredictionRow]:
+        """Yield the rows of some images."""
+        task, probabilities, predicted = self.task, self.probabilities[some], self.predicted[some]
+        confidence = task.confidence(probabilities, predicted)
+        of_truth = task.confidence(probabilities, self.truth[some])
+        names = task.names(predicted, self.labels)
+        rows = zip(self.samples[some], names, confidence, of_truth, probabilities, strict=True)
+        for s, name, c, t, p in rows:
+            yield PredictionRow(
                 s.path,
                 s.split,
                 s.label,
@@ -104,11 +109,9 @@ class Predictions:
                 float(c),
                 float(t),
                 s.sha,
-                tuple(map(float, p)) if self.task.multilabel else (),
+                tuple(map(float, p)) if task.multilabel else (),
                 s.group,
             )
-            for s, name, c, t, p in rows
-        )
 
     def of(self, split: Split) -> IntArray:
         """Return the places (n,) of the samples of one split."""
@@ -122,7 +125,9 @@ class Predictions:
     def labelled(self, split: Split) -> Labelled:
         """Return the predictions and the truth of one split."""
         places = self.of(split)
-        return Labelled(self.probabilities[places], self.truth[places], split, self.groups(places))
+        return Labelled(
+            rows_at(self.probabilities, places), rows_at(self.truth, places), split, self.groups(places)
+        )
 
     def groups(self, places: IntArray) -> IntArray | None:
         """Return (n,) numbers that images of one group and copies share; None where no two are related."""
@@ -140,7 +145,7 @@ class Predictions:
         if groups is None or not any(map(is_subject, values(picked(self.samples, places), "group"))):
             return None
         task, truth = self.task, self.truth[places]
-        means = group_means(groups, self.probabilities[places])
+        means = group_means(groups, rows_at(self.probabilities, places))
         predicted, by_mean = self.predicted[places], task.predicted(means)
         classes = {
             label: measure_groups(
@@ -176,15 +181,13 @@ class Predictions:
         """
         self.require_images(split)
         places = self.of(split)
-        whole = len(places) == len(self.samples)
-        probabilities = self.probabilities if whole else self.probabilities[places]
         return measure_split(
             self.task,
-            self.truth[places],
-            probabilities,
+            rows_at(self.truth, places),
+            rows_at(self.probabilities, places),
             self.labels,
             split,
-            predicted=self.predicted[places],
+            predicted=rows_at(self.predicted, places),
             groups=self.groups(places),
             seed=seed,
         )
@@ -210,14 +213,15 @@ def predict_samples(
 
     Raises:
         DataError: no image can be read.
+        StorageError: probabilities of many images cannot be kept in a file.
     """
-    rows: list[FloatArray] = []
+    rows = GrowingTable(cache)
     scores: list[FloatArray] = []
     skipped: list[Skipped] = []
     with task or progress_task("Running the sealed model", total=len(samples)) as shown:
         for block in predict_blocks(model, root, samples, cache, seen):
             shown.advance(len(block.samples) + len(block.skipped))
-            rows.append(block.probabilities)
+            rows.add(block.probabilities)
             if block.scores is not None:
                 scores.append(block.scores)
             skipped += block.skipped
@@ -231,4 +235,4 @@ def predict_samples(
     gone = {entry.path for entry in skipped}
     read = kept(samples, (path not in gone for path in values(samples, "path"))) if gone else samples
     ood_scores = np.concatenate(scores) if scores else None
-    return Predictions(read, model.labels, np.concatenate(rows), skipped, model.decisions, ood_scores)
+    return Predictions(read, model.labels, rows.whole(), skipped, model.decisions, ood_scores)

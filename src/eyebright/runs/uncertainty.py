@@ -11,7 +11,7 @@ from eyebright.data.folder import scan_ood
 from eyebright.data.manifest import joined
 from eyebright.errors import ModelError
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.evaluation.uncertainty.conformal import Contained, SetRule, calibrate
+from eyebright.evaluation.uncertainty.conformal import BothOutcomes, SetRule, calibrate
 from eyebright.evaluation.uncertainty.ood import (
     UnknownRule,
     choose_unknown,
@@ -67,11 +67,11 @@ def apply_rules(
     split: Split,
     rule: UnknownRule | None,
     sets: SetRule | None,
-    contained: Contained | None = None,
+    outcomes: BothOutcomes | None = None,
 ) -> Uncertainty:
-    """Measure rules on the evaluated split; ``contained`` is what sets contain that other rules made."""
+    """Measure rules on the evaluated split; ``outcomes`` are those of sets that other rules made."""
     scores = None if predictions.scores is None else predictions.scores_of(split)
-    return measure_uncertainty(predictions.labels, predictions.labelled(split), scores, rule, sets, contained)
+    return measure_uncertainty(predictions.labels, predictions.labelled(split), scores, rule, sets, outcomes)
 
 
 def promised(model: SealedModel) -> UncertaintyConfig:

@@ -156,7 +156,8 @@ class MultiClass:
 
     def names(self, predicted: IntArray, labels: Sequence[str]) -> list[tuple[str, ...]]:
         """Return the name of each image's class."""
-        return [(labels[number],) for number in predicted.tolist()]
+        each = [(label,) for label in labels]
+        return [each[number] for number in predicted.tolist()]
 
     def agree(self, first: IntArray, second: IntArray) -> BoolArray:
         """Return (N,) whether the classes are equal."""

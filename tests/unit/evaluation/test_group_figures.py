@@ -9,7 +9,7 @@ from eyebright.evaluation.multiclass.metrics import measure
 from eyebright.evaluation.paired import accuracy_difference, differences, mcnemar
 from eyebright.evaluation.robustness import robustness
 from eyebright.evaluation.slices import Column, slices
-from eyebright.evaluation.uncertainty.conformal import measure_sets
+from eyebright.evaluation.uncertainty.conformal import SetOutcomes, measure_sets
 from eyebright.evaluation.uncertainty.ood import above
 
 PATIENTS = np.repeat(np.arange(8), 10)
@@ -57,7 +57,9 @@ def test_one_bad_patient_does_not_make_a_slice_or_a_difference() -> None:
 def test_coverage_unknown_share_and_robustness_count_patients() -> None:
     truth = np.zeros(80, int)
     held = np.stack([np.repeat([True] * 6 + [False] * 2, 10), np.ones(80, bool)], axis=1)
-    assert measure_sets(held, truth).measured.high < 0.9 < measure_sets(held, truth, PATIENTS).measured.high
+    outcomes = SetOutcomes.of(held, truth)
+    by_image, by_patient = (measure_sets(outcomes, truth, 2, groups) for groups in (None, PATIENTS))
+    assert by_image.measured.high < 0.9 < by_patient.measured.high
     scores = np.repeat(np.array([0, 0, 0, 0, 0, 0, 0, 2], np.float32), 10)
     assert above(scores, 1.0).low > 0.05 > above(scores, 1.0, PATIENTS).low
     clean, worse = np.ones(80, bool), np.repeat([True] * 6 + [False] * 2, 10)

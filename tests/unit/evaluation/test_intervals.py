@@ -64,7 +64,7 @@ def test_student_is_that_of_scipy() -> None:
 
 def test_bootstrap_sums_are_those_of_drawn_rows() -> None:
     table = np.array([[1.0, 0, 0.5], [0, 2, 0], [0, 0, 3]])
-    sums = bootstrap_sums(csr_array(table), 0, 4000)
+    sums = bootstrap_sums([csr_array(table)], 0, 4000)
     assert sums.shape == (4000, 3)
     drawn = sums @ np.linalg.inv(table)  # how often each row was drawn
     np.testing.assert_allclose(drawn, np.rint(drawn), atol=1e-9)
@@ -75,7 +75,7 @@ def test_bootstrap_sums_are_those_of_drawn_rows() -> None:
 
 def test_bootstrap_in_pieces_has_as_many_resamples() -> None:
     table = csr_array(np.ones((900_000, 1)))
-    np.testing.assert_array_equal(bootstrap_sums(table, 0, 5), np.full((5, 1), 900_000))
+    np.testing.assert_array_equal(bootstrap_sums([table], 0, 5), np.full((5, 1), 900_000))
 
 
 def test_percentiles_leave_out_absent_classes() -> None:

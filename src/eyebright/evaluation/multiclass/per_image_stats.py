@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,14 @@ from scipy.sparse import csr_array, hstack
 from eyebright.evaluation.calibration import BINS, bin_of
 from eyebright.evaluation.intervals import Float64Array, bootstrap_sums
 from eyebright.evaluation.resampled_sums import ResampledSums
+from eyebright.runtime.compact.table import by_rows
 from eyebright.types import FloatArray, IntArray
 
 #: A probability of the true class counts as at least this, so that one mistake cannot cost an endless loss.
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 #: How many of the likeliest classes count as predicted in the metric "top 5".
 TOP = 5
-_ROWS_AT_ONCE = 4096
+_TABLE_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,9 @@ class PerImageStats:
         own = probabilities[rows, truth].astype(np.float64)
         confidence = np.minimum(probabilities[rows, likeliest].astype(np.float64), 1)
         loss = -np.log(np.clip(own, SMALLEST_PROBABILITY, 1))
-        squares = np.einsum("nk,nk->n", probabilities, probabilities, dtype=np.float64)
+        squares = by_rows(_squares, probabilities)
         brier = np.maximum(squares - 2 * own + 1, 0) / (2 if classes == 2 else 1)
-        in_top = _in_top(truth, probabilities)
+        in_top = by_rows(_in_top, probabilities, truth)
         independent = 1.0 if groups is None else (int(groups.max()) + 1) / len(truth)
         return cls(
             truth.astype(np.int64),
@@ -86,7 +88,7 @@ class PerImageStats:
 
     def resampled(self, seed: int, resamples: int, groups: IntArray | None) -> ResampledSums:
         """Return the sums of bootstrap resamples of the images."""
-        drawn = bootstrap_sums(self.table(), seed, resamples, groups)
+        drawn = bootstrap_sums(self.tables(), seed, resamples, groups)
         return ResampledSums(drawn, self.classes, drawn[:, : self.classes].sum(axis=1))
 
     @property
@@ -104,37 +106,43 @@ class PerImageStats:
         cells = np.bincount(self.truth * self.classes + self.predicted, minlength=self.classes**2)
         return cells.reshape(self.classes, self.classes)
 
-    def table(self) -> csr_array:
-        """Return (N, 3K + BINS + 3), the columns that :class:`ResampledSums` sums.
+    def tables(self) -> Iterator[csr_array]:
+        """Yield (n, 3K + BINS + 3) of some images at a time, the columns that :class:`ResampledSums` sums.
 
         The image's class, its predicted class, its class if correct, gap by bin of confidence, log loss,
         Brier score, top 5.
         """
-        ones = np.ones(len(self.truth))
-        return hstack(
-            [
-                _spread(self.truth, ones, self.classes),
-                _spread(self.predicted, ones, self.classes),
-                _spread(self.truth, self.hit, self.classes),
-                _spread(bin_of(self.confidence), self.confidence - self.likeliest_hit, BINS),
-                csr_array(np.stack([self.loss, self.brier, self.in_top], axis=1)),
-            ],
-            format="csr",
-        )
+        hit, gap = self.hit, self.confidence - self.likeliest_hit
+        for start in range(0, len(self.truth), _TABLE_ROWS):
+            some = slice(start, start + _TABLE_ROWS)
+            truth = self.truth[some]
+            ones = np.ones(len(truth))
+            columns = [
+                _spread(truth, ones, self.classes),
+                _spread(self.predicted[some], ones, self.classes),
+                _spread(truth, hit[some], self.classes),
+                _spread(bin_of(self.confidence[some]), gap[some], BINS),
+                csr_array(np.stack([self.loss[some], self.brier[some], self.in_top[some]], axis=1)),
+            ]
+            yield hstack(columns, format="csr")
 
 
 def _spread(column: IntArray, values: Float64Array, width: int) -> csr_array:
     """Return (N, width) with one value in each row."""
-    return csr_array((values, column, np.arange(len(column) + 1)), shape=(len(column), width))
+    ends = np.arange(len(column) + 1, dtype=np.int32)
+    return csr_array((values, column.astype(np.int32), ends), shape=(len(column), width))
 
 
-def _in_top(truth: IntArray, probabilities: FloatArray) -> Float64Array:
-    """Return 1 where fewer than five classes rank before the true one; of equal ones the first does."""
-    found = np.empty(len(truth))
-    number = np.arange(probabilities.shape[1])
-    for start in range(0, len(truth), _ROWS_AT_ONCE):
-        some, own = probabilities[start : start + _ROWS_AT_ONCE], truth[start : start + _ROWS_AT_ONCE, None]
-        value = np.take_along_axis(some, own, axis=1)
-        before = (some > value).sum(axis=1) + ((some == value) & (number < own)).sum(axis=1)
-        found[start : start + _ROWS_AT_ONCE] = before < TOP
+def _squares(probabilities: FloatArray) -> Float64Array:
+    """Return (N,) the sum of squares of probabilities (N, K)."""
+    found: Float64Array = np.einsum("nk,nk->n", probabilities, probabilities, dtype=np.float64)
     return found
+
+
+def _in_top(probabilities: FloatArray, truth: IntArray) -> Float64Array:
+    """Return 1 where fewer than five classes rank before the true one; of equal ones the first does."""
+    own = truth[:, None]
+    value = np.take_along_axis(probabilities, own, axis=1)
+    before = (probabilities > value).sum(axis=1)
+    before += ((probabilities == value) & (np.arange(probabilities.shape[1]) < own)).sum(axis=1)
+    return np.asarray(before < TOP, np.float64)

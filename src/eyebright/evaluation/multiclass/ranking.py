@@ -32,7 +32,8 @@ from eyebright.evaluation.intervals import (
 )
 from eyebright.types import BoolArray, FloatArray, IntArray, Interval
 
-_COLUMNS_AT_ONCE = 16
+# Columns that are copied at a time: at most so many, of at most so many numbers in all.
+_COLUMNS_AT_ONCE, _COPIED_AT_ONCE = 16, 2**22
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,9 @@ def _rank(
 
 def _columns(probabilities: FloatArray, numbers: IntArray) -> Iterator[tuple[int, FloatArray]]:
     """Yield columns as contiguous rows, some at a time: one by one each would read the whole table again."""
-    for start in range(0, len(numbers), _COLUMNS_AT_ONCE):
-        some = numbers[start : start + _COLUMNS_AT_ONCE]
+    step = max(1, min(_COLUMNS_AT_ONCE, _COPIED_AT_ONCE // len(probabilities)))
+    for start in range(0, len(numbers), step):
+        some = numbers[start : start + step]
         yield from zip(some.tolist(), np.ascontiguousarray(probabilities[:, some].T), strict=True)
 
 

@@ -41,7 +41,7 @@ class PerImageLabelStats:
     def resampled(self, seed: int, resamples: int, groups: IntArray | None) -> ResampledSums:
         """Return the sums of bootstrap resamples of the images."""
         ones = csr_array(np.ones((len(self.truth), 1)))
-        drawn = bootstrap_sums(hstack([self.table(), ones], format="csr"), seed, resamples, groups)
+        drawn = bootstrap_sums([hstack([self.table(), ones], format="csr")], seed, resamples, groups)
         return ResampledSums(drawn[:, :-1], self.truth.shape[1], drawn[:, -1])
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 
 from eyebright.evaluation.decisions.costs import cheapest
 from eyebright.evaluation.intervals import Float64Array
+from eyebright.runtime.compact.table import by_rows
 from eyebright.task.task import ClassificationTask, MultiClass, MultiLabel
 from eyebright.types import BoolArray, FloatArray, IntArray
 
@@ -66,7 +67,9 @@ class Decisions:
 
         It is what the model holds likeliest, also of an unknown image.
         """
-        rows = np.asarray(probabilities, np.float32)
+        return by_rows(self._predict, np.asarray(probabilities, np.float32))
+
+    def _predict(self, rows: FloatArray) -> IntArray:
         if self.multilabel:
             return np.asarray(rows >= self.least, np.int64)
         if self.costs is not None:

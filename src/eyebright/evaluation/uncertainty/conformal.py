@@ -13,6 +13,7 @@ The same can be kept to by each class for itself (class-conditional, "Mondrian")
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
@@ -22,11 +23,9 @@ from pydantic import ConfigDict
 
 from eyebright.evaluation.intervals import Float64Array
 from eyebright.evaluation.proportions import proportion
+from eyebright.runtime.compact.table import by_rows
 from eyebright.runtime.stored import STORED
 from eyebright.types import BoolArray, FloatArray, IntArray, Interval, JsonObject
-
-#: (N, K) which classes sets contain, with one threshold for all classes, and with one for each.
-Contained: TypeAlias = tuple[BoolArray, BoolArray]
 
 _EVERYTHING = 1.0  # no class has more probability before it
 
@@ -71,9 +70,43 @@ class SetRule:
         limits = self.class_thresholds if per_class else self.threshold
         return np.asarray(mass_before(probabilities) <= np.asarray(limits))
 
-    def both(self, probabilities: FloatArray) -> Contained:
-        """Return what the sets contain by either promise, for probabilities (N, K)."""
-        return self.sets(probabilities, False), self.sets(probabilities, True)
+    def outcomes(self, probabilities: FloatArray, truth: IntArray) -> BothOutcomes:
+        """Return how sets turn out by either promise, for probabilities (N, K) and true classes (N,)."""
+
+        def some(rows: FloatArray, own: IntArray) -> IntArray:
+            found = (SetOutcomes.of(self.sets(rows, per_class), own) for per_class in (False, True))
+            return np.stack([column for one in found for column in (one.sizes, one.hit)], axis=1)
+
+        table = by_rows(some, probabilities, truth)
+        one, other = (SetOutcomes(table[:, i], table[:, i + 1] > 0) for i in (0, 2))
+        return one, other
+
+
+@dataclass(frozen=True)
+class SetOutcomes:
+    """How the prediction sets of N images turned out.
+
+    Attributes:
+        sizes: (N,) classes of each set.
+        hit: (N,) whether it holds the true class.
+    """
+
+    sizes: IntArray
+    hit: BoolArray
+
+    @classmethod
+    def of(cls, sets: BoolArray, truth: IntArray) -> SetOutcomes:
+        """Return the outcomes of sets (N, K) of images of these classes (N,)."""
+        return cls(sets.sum(axis=1), sets[np.arange(len(truth)), truth])
+
+    @classmethod
+    def joined(cls, parts: Sequence[SetOutcomes]) -> SetOutcomes:
+        """Return the outcomes of several parts, one behind the other."""
+        return cls(np.concatenate([p.sizes for p in parts]), np.concatenate([p.hit for p in parts]))
+
+
+#: With one threshold for all classes, and with one for each.
+BothOutcomes: TypeAlias = tuple[SetOutcomes, SetOutcomes]
 
 
 @dataclass(frozen=True)
@@ -122,7 +155,11 @@ def calibrate(
         per_class: what :class:`SetRule` is to follow.
         part: which images they are.
     """
-    scores = mass_before(probabilities)[np.arange(len(truth)), truth]
+
+    def of_truth(rows: FloatArray, own: IntArray) -> Float64Array:
+        return mass_before(rows)[np.arange(len(own)), own]
+
+    scores = by_rows(of_truth, probabilities, truth)
     classes = range(probabilities.shape[1])
     return SetRule(
         coverage,
@@ -143,21 +180,25 @@ def quantile(scores: npt.NDArray[np.floating], coverage: float, beyond: float = 
     return beyond if place > len(scores) else float(np.sort(scores)[max(place, 1) - 1])
 
 
-def measure_sets(sets: BoolArray, truth: IntArray, groups: IntArray | None = None) -> SetFigures:
-    """Measure prediction sets (N, K) with 95 % intervals, N being 1 or more.
+def measure_sets(
+    outcomes: SetOutcomes, truth: IntArray, classes: int, groups: IntArray | None = None
+) -> SetFigures:
+    """Measure prediction sets with 95 % intervals.
 
-    Images that are not independent share a number of ``groups`` (N,); None where all are independent.
+    Args:
+        outcomes: of N images, at least one.
+        truth: (N,) their classes.
+        classes: K.
+        groups: (N,) numbers that images which are not independent share; None where all are independent.
     """
-    sizes = sets.sum(axis=1)
-    hit = sets[np.arange(len(truth)), truth]
-    images = np.bincount(truth, minlength=sets.shape[1])
-    classes = [truth == k for k in range(sets.shape[1])]
+    sizes, hit = outcomes.sizes, outcomes.hit
+    images = np.bincount(truth, minlength=classes)
+    shares: list[Interval | None] = [None] * classes
+    means: list[float | None] = [None] * classes
+    for k in np.flatnonzero(images).tolist():
+        own = truth == k
+        shares[k] = proportion(hit[own], None if groups is None else groups[own])
+        means[k] = float(sizes[own].mean())
     return SetFigures(
-        proportion(hit, groups),
-        float(sizes.mean()),
-        tuple(
-            proportion(hit[c], None if groups is None else groups[c]) if c.any() else None for c in classes
-        ),
-        tuple(float(sizes[c].mean()) if c.any() else None for c in classes),
-        tuple(int(n) for n in images),
+        proportion(hit, groups), float(sizes.mean()), tuple(shares), tuple(means), tuple(images.tolist())
     )

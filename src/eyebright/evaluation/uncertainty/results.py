@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.evaluation.uncertainty.conformal import Contained, SetFigures, SetRule, measure_sets
+from eyebright.evaluation.uncertainty.conformal import BothOutcomes, SetFigures, SetRule, measure_sets
 from eyebright.evaluation.uncertainty.ood import Separation, UnknownRule, above
 from eyebright.types import FloatArray, Interval, JsonObject
 
@@ -149,7 +149,7 @@ def measure_uncertainty(
     scores: FloatArray | None,
     rule: UnknownRule | None,
     sets: SetRule | None,
-    contained: Contained | None = None,
+    outcomes: BothOutcomes | None = None,
 ) -> Uncertainty:
     """Measure on the evaluated images how the rules for unknown images and for prediction sets turn out.
 
@@ -159,11 +159,12 @@ def measure_uncertainty(
         scores: (N,) their OOD scores; None of a model without.
         rule: chosen on other images.
         sets: calibrated on other images.
-        contained: what the sets contain; None for what follows from ``sets``.
+        outcomes: of the sets; None for what follows from ``sets``.
     """
     truth, groups = evaluated.truth, evaluated.groups
-    if contained is None and sets is not None:
-        contained = sets.both(evaluated.probabilities)
+    if outcomes is None and sets is not None:
+        outcomes = sets.outcomes(evaluated.probabilities, truth)
+    figures = [measure_sets(one, truth, len(labels), groups) for one in outcomes or ()]
     return Uncertainty(
         tuple(labels),
         evaluated.split,
@@ -171,6 +172,5 @@ def measure_uncertainty(
         scores,
         None if scores is None or rule is None else above(scores, rule.threshold, groups),
         sets,
-        None if contained is None else measure_sets(contained[0], truth, groups),
-        None if contained is None else measure_sets(contained[1], truth, groups),
+        *(figures or (None, None)),
     )

@@ -10,7 +10,13 @@ import pytest
 from scipy.stats import beta
 
 from eyebright.evaluation.decisions.operating import Labelled
-from eyebright.evaluation.uncertainty.conformal import calibrate, mass_before, measure_sets, quantile
+from eyebright.evaluation.uncertainty.conformal import (
+    SetOutcomes,
+    calibrate,
+    mass_before,
+    measure_sets,
+    quantile,
+)
 from eyebright.evaluation.uncertainty.results import measure_uncertainty
 from eyebright.task.logits import softmax
 from eyebright.training.linear_probe.head import fit_head
@@ -64,7 +70,7 @@ def test_coverage_over_200_resplits_is_what_theory_says(predictions) -> None:
         first, rest = resplit(predictions, seed, count)
         rule = calibrate(first.probabilities, first.truth, COVERAGE, False, "val")
         assert rule.threshold > 0
-        figures = measure_sets(rule.sets(rest.probabilities), rest.truth)
+        figures = measure_sets(SetOutcomes.of(rule.sets(rest.probabilities), rest.truth), rest.truth, 10)
         found.append(figures.measured.value)
         sizes.append(figures.mean_size)
     rank = math.ceil((count + 1) * COVERAGE)
@@ -82,8 +88,10 @@ def test_each_class_keeps_its_own_promise(predictions) -> None:
     for seed in range(200):
         first, rest = resplit(predictions, seed, 800)
         rule = calibrate(first.probabilities, first.truth, 0.95, True, "val")
-        for per_class, shares in ((False, alike), (True, by_class)):
-            classes = measure_sets(rule.sets(rest.probabilities, per_class), rest.truth).classes
+        for outcomes, shares in zip(
+            rule.outcomes(rest.probabilities, rest.truth), (alike, by_class), strict=True
+        ):
+            classes = measure_sets(outcomes, rest.truth, 10).classes
             shares.append([share.value for share in classes if share])
     least_alike, least_by_class = (np.mean(shares, axis=0).min() for shares in (alike, by_class))
     assert least_by_class > 0.94

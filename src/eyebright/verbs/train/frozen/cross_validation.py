@@ -12,9 +12,9 @@ import numpy as np
 from eyebright.backbones.backbone import Backbone
 from eyebright.data.manifest import FOLDS, Manifest, Sample
 from eyebright.errors import DataError
-from eyebright.evaluation.uncertainty.conformal import Contained
+from eyebright.evaluation.uncertainty.conformal import BothOutcomes, SetOutcomes
 from eyebright.runs.modalities import AloneAnswers, answer_alone, joined_answers
-from eyebright.runs.operating_points import class_answers, decided
+from eyebright.runs.operating_points import decided, predicted_with
 from eyebright.runs.rules import FoldAnswers, TrainedRules
 from eyebright.runs.scoring import Predictions, predict_samples
 from eyebright.runtime.context import progress_task, showing, timed
@@ -53,8 +53,8 @@ class _Fold:
     """What the model without one fold does with that fold's images."""
 
     predictions: Predictions
-    answered: tuple[BoolArray, BoolArray]
-    contained: Contained | None
+    predicted: tuple[IntArray, IntArray]
+    outcomes: BothOutcomes | None
     alone: AloneAnswers | None
 
 
@@ -116,15 +116,18 @@ def cross_validate(
         scores=_joined([part.predictions.scores for part in parts]),
         answered=np.concatenate([part.predictions.predicted for part in parts]),
     )
-    given, without = (np.concatenate([part.answered[i] for part in parts]) for i in range(2))
-    sets = [part.contained for part in parts if part.contained is not None]
-    contained = None
+    given, without = (np.concatenate([part.predicted[i] for part in parts]) for i in range(2))
+    sets = [part.outcomes for part in parts if part.outcomes is not None]
+    outcomes = None
     if len(sets) == len(parts):
-        contained = (np.concatenate([some[0] for some in sets]), np.concatenate([some[1] for some in sets]))
+        outcomes = (
+            SetOutcomes.joined([some[0] for some in sets]),
+            SetOutcomes.joined([some[1] for some in sets]),
+        )
     alone = [part.alone for part in parts if part.alone is not None]
     return CrossValidation(
         everything,
-        FoldAnswers((given, without), contained),
+        FoldAnswers((given, without), outcomes),
         joined_answers(alone) if len(alone) == len(parts) else None,
     )
 
@@ -167,8 +170,8 @@ def _fold(
     sets = rules.uncertainty(predictions, FOLDS).sets
     return _Fold(
         predictions,
-        class_answers(chosen, predictions.labels, probabilities, predictions.task.multilabel),
-        None if sets is None else sets.both(probabilities),
+        predicted_with(chosen, predictions.labels, probabilities, predictions.task.multilabel),
+        None if sets is None else sets.outcomes(probabilities, predictions.truth),
         answer_alone(predictions, sealed.model, manifest.root) if sealed.model.has_text else None,
     )
 
