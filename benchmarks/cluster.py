@@ -194,10 +194,28 @@ def write_rows(place: Path, count: int) -> None:
                 writer.write_table(pa.table({"image": image[: len(some)], "label": labels}, schema))
 
 
-def memory(name: str) -> float:
-    """Return what the system says of this process's memory, in MB of 10^6 bytes."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1.024 / 1000
+class Memory:
+    """What this process holds that is no page of a file, in MB of 10^6 bytes, and the most that it held."""
+
+    def __init__(self) -> None:
+        self._most = 0.0
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    @staticmethod
+    def held() -> float:
+        """Return what the system says."""
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) * 1.024 / 1000
+
+    def most(self) -> float:
+        """Return the most since the last time."""
+        found, self._most = max(self._most, self.held()), 0.0
+        return found
+
+    def _watch(self) -> None:
+        while True:
+            self._most = max(self._most, self.held())
+            time.sleep(0.02)
 
 
 def measure_training(arguments: argparse.Namespace) -> None:
@@ -220,16 +238,14 @@ def measure_training(arguments: argparse.Namespace) -> None:
     from eyebright.training.linear_probe.folds import assign_folds, groups_of
     from eyebright.training.linear_probe.targets import truth_of
 
-    begun = time.process_time()
+    begun, memory = time.process_time(), Memory()
 
     def tell(what: str) -> None:
         nonlocal begun
         seconds = time.process_time() - begun
         print(
-            f"{what:34} {memory('VmRSS'):6.0f} MB, {memory('VmHWM'):6.0f} at most, {seconds:6.0f} s",
-            flush=True,
+            f"{what:34} {memory.held():6.0f} MB, {memory.most():6.0f} at most, {seconds:6.0f} s", flush=True
         )
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # begins VmHWM anew
         begun = time.process_time()
 
     with tempfile.TemporaryDirectory() as name:
@@ -260,10 +276,10 @@ def measure_training(arguments: argparse.Namespace) -> None:
             tell("sums of the head")
             del truth, folds, space, found, wanted
             held_out = manifest.of("val")
-            chance = np.full((len(held_out), len(manifest.labels)), 0.01, np.float32)
-            answers = Predictions(
-                held_out, manifest.labels, chance, [], Decisions(np.full(len(manifest.labels), np.nan))
-            )
+            undecided = Decisions(np.full(len(manifest.labels), np.nan))
+            chances = random_table(place, len(held_out), len(manifest.labels))
+            answers = Predictions(held_out, manifest.labels, chances, [], undecided)
+            tell("their probabilities")
             answers.metrics("val", 0)
             tell(f"metrics of {len(held_out):,} images")
             write_predictions(place / "predictions.csv", answers.rows())
@@ -271,6 +287,19 @@ def measure_training(arguments: argparse.Namespace) -> None:
             print(manifest.digest, bool(there.all()))
             write_manifest(manifest, place / "manifest.parquet")
             tell("digest and manifest.parquet")
+
+
+def random_table(folder: Path, count: int, classes: int) -> Any:
+    """Return probabilities (N, K) of nothing, held as those of a sealed model are."""
+    import numpy as np
+
+    from eyebright.runtime.compact.table import GrowingTable
+
+    generator, table = np.random.default_rng(0), GrowingTable(folder)
+    for start in range(0, count, 4096):
+        rows = generator.random((min(4096, count - start), classes), np.float32)
+        table.add(rows / rows.sum(axis=1, keepdims=True))
+    return table.whole()
 
 
 class _Extractor:

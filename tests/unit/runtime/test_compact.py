@@ -24,6 +24,7 @@ from eyebright.runtime.compact.rows import (
     kept,
     ordered,
     picked,
+    remade,
     values,
 )
 
@@ -67,6 +68,41 @@ def many(samples: tuple[Sample, ...]) -> CompactRows[Sample]:
     found = compact(iter(samples))
     assert isinstance(found, CompactRows)
     return found
+
+
+@dataclass(frozen=True)
+class Listed:
+    path: str
+    label: str
+    split: str
+    text: str = ""
+
+
+@pytest.mark.parametrize("kept_order", [True, False])
+@pytest.mark.parametrize("every", [1, 5])
+def test_what_is_made_of_rows_shares_their_columns(
+    samples: tuple[Sample, ...], kept_order: bool, every: int
+) -> None:
+    """Whether some are left out or not, and whether a field changes at the beginning or late."""
+    listed = compact(Listed(s.path, s.label, "", s.text) for s in samples)
+    assert isinstance(listed, CompactRows)
+    places = list(range(COUNT)) if kept_order else list(range(COUNT))[::-2]
+    rows_listed = listed if kept_order else picked(listed, places)
+    made = [
+        replace(samples[place], text=f"{place}" if n > 5000 else samples[place].text)
+        for n, place in enumerate(places)
+    ]
+    left = [one if n % every == 0 else None for n, one in enumerate(made)]
+    found = remade(rows_listed, iter(left))
+    assert isinstance(found, CompactRows)
+    assert tuple(found) == tuple(one for one in left if one is not None)
+    assert [found.columns[name] is listed.columns[name] for name in ("path", "label", "split")] == [
+        True,
+        True,
+        False,
+    ]
+    assert tuple(picked(found, [7, 3])) == (found[7], found[3])
+    assert remade(listed, iter([None] * COUNT)) == ()
 
 
 def test_rows_come_back_as_they_were(samples: tuple[Sample, ...], many: CompactRows[Sample]) -> None:

@@ -24,7 +24,7 @@ from eyebright.data.texts import with_texts_beside
 from eyebright.data.walk import image_files
 from eyebright.errors import DataError, ImageError
 from eyebright.runtime.compact.repeats import Repeats
-from eyebright.runtime.compact.rows import Mapped, changed, compact, kept, ordered, values
+from eyebright.runtime.compact.rows import Mapped, changed, compact, kept, ordered, remade, values
 from eyebright.runtime.context import progress_task
 from eyebright.runtime.progress import Task
 from eyebright.types import Skipped
@@ -67,18 +67,19 @@ def read_listed(listed: ListedImages) -> tuple[Manifest, bool]:
     del there  # of millions of rows, memory is needed now
     files = Mapped(rows, attrgetter("label", "path"))
 
-    def found(task: Task) -> Iterator[Sample]:
+    def found(task: Task) -> Iterator[Sample | None]:
         waiting = iter(rows)
         for some, headers in read_headers(folder, files):
             for row, header in zip(islice(waiting, len(some)), headers, strict=True):
                 if isinstance(header, ImageError):
                     skipped.append(Skipped(row.path, header.template, header.values))
+                    yield None
                 else:
                     yield _sample(row, header)
             task.advance(len(some))
 
     with progress_task("Reading images", total=len(files)) as task:
-        read = compact(found(task))
+        read = remade(rows, found(task))
     if not read:
         raise naming(_nothing_usable(listed), skipped)
     samples, deep = with_contents(folder, read)

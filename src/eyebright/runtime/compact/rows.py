@@ -225,6 +225,18 @@ def changed(rows: Sequence[Row], new: Iterable[Row]) -> Sequence[Row]:
     return _changed(rows, new) if isinstance(rows, CompactRows) else tuple(new)
 
 
+def remade(rows: Sequence[Any], new: Iterable[Row | None]) -> Sequence[Row]:
+    """Return what was made of each row, without those that are None; what a row has already is not copied.
+
+    Args:
+        rows: N, of any dataclass.
+        new: N, whose fields mostly are those of the row of the same names.
+    """
+    if isinstance(rows, CompactRows):
+        return _remade(rows, new)
+    return compact(row for row in new if row is not None)
+
+
 def picked(rows: Sequence[Row], places: Sequence[int] | Order) -> Sequence[Row]:
     """Return the rows at these places, in their order."""
     if isinstance(rows, CompactRows):
@@ -332,6 +344,51 @@ def _changed(rows: CompactRows[Row], new: Iterable[Row]) -> CompactRows[Row]:
     columns = _complete(rows.columns, builders, like, rows.order)
     release_memory()
     return CompactRows(rows.kind, columns, rows.order, len(rows))
+
+
+def _remade(rows: CompactRows[Any], new: Iterable[Row | None]) -> Sequence[Row]:
+    waiting, there = iter(new), np.zeros(len(rows), np.bool_)
+    kind: type[Row] | None = None
+    like: dict[str, str] = {}
+    names: list[str] = []
+    shared: dict[str, CompactColumn] = {}
+    builders: dict[str, ColumnBuilder] = {}
+    for start in range(0, len(rows), _BLOCK):
+        block = list(islice(waiting, _BLOCK))
+        made = [row for row in block if row is not None]
+        there[start : start + len(block)] = [row is not None for row in block]
+        if not made:
+            continue
+        if kind is None:
+            kind = type(made[0])
+            like, names = _like(kind), [field.name for field in fields(cast("Any", kind))]
+            shared = {name: rows.columns[name] for name in names if name in rows.columns.keys() - like.keys()}
+            builders = {name: ColumnBuilder() for name in names if name not in shared}
+        found, places = next(_blocks(made, kind)), _places_of(rows, there, start)
+        for name in [name for name, column in shared.items() if column.get(places) != found[name]]:
+            builders[name], column = ColumnBuilder(), shared.pop(name)
+            for before in range(0, start, _BLOCK):
+                builders[name].add(column.get(_places_of(rows, there, before)))
+        for name, builder in builders.items():
+            builder.add(_apart(found, name, like))
+    if kind is None:
+        return ()
+    order = (
+        rows.order
+        if there.all()
+        else np.concatenate([_places_of(rows, there, start) for start in range(0, len(rows), _BLOCK)])
+    )
+    whole = _complete(shared, builders, like, order)
+    release_memory()
+    columns = {name: whole[name] for name in names}  # a row is made of them in their order
+    made_rows = CompactRows(kind, columns, order, len(rows) if order is None else len(order))
+    return made_rows if len(made_rows) > FEW else tuple(made_rows)
+
+
+def _places_of(rows: CompactRows[Any], there: npt.NDArray[np.bool_], start: int) -> Order:
+    """Return the places in the columns of a block of rows, which begins with ``start``, that are there."""
+    chosen = np.flatnonzero(there[start : start + _BLOCK]).astype(np.int32) + np.int32(start)
+    return chosen if rows.order is None else rows.order[chosen]
 
 
 def _like(kind: type[Any]) -> dict[str, str]:
