@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from eyebright.training.linear_probe.folds import groups_of, row_weights
 from eyebright.training.linear_probe.head import HeadFit
 from eyebright.training.linear_probe.probe import FrozenTrainer
 from eyebright.training.linear_probe.selection import (
+    CLEAR,
     SUBSET,
     ProbeCandidate,
     better,
@@ -27,6 +28,10 @@ from eyebright.training.linear_probe.selection import (
 )
 from eyebright.training.linear_probe.targets import fit, truth_of
 from eyebright.training.linear_probe.training_images import require_training_images
+from eyebright.types import FloatArray, IntArray
+
+#: Images on which backbones are compared that the first ones leave open.
+MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ def choose_backbone(
 ) -> BackboneChoice:
     """Compare backbones on the same images, each with its widest features and its fastest engine.
 
-    A dearer backbone must take more than a standard error of the paired differences off the held-out loss.
+    A more expensive backbone must take more than a standard error of the paired differences off the held-out
+    loss. What the first images leave open is asked of more.
 
     Args:
         manifest: only its training split is looked at.
@@ -75,17 +81,19 @@ def choose_backbone(
     """
     began = time.monotonic()
     require_training_images(manifest, manifest.of("train"), ())
-    samples = _drawn(manifest, seed)
-    tried: dict[str, FeatureExtractor] = {}
-    rates: list[float] = []
+    tried: list[_Tried] = []
     too_slow: list[str] = []
+
+    def affordable(needed: float) -> bool:
+        return seconds is None or time.monotonic() - began + needed <= seconds
+
     for backbone in sorted(backbones, key=lambda b: b.card.parameters):
         name = backbone.card.name
         trainer = FrozenTrainer(manifest, backbone, cache, views=1, layers=layers, seed=seed)
         extractor = trainer.first_extractor(size)
         rate = trainer.trials[0].images_per_second
         needed = len(manifest.samples) / rate
-        if tried and seconds is not None and time.monotonic() - began + needed > seconds:
+        if tried and not affordable(needed):
             say(
                 "Not tried: {name}. Its features would take {seconds} s, more than --budget leaves.",
                 name=name,
@@ -93,24 +101,78 @@ def choose_backbone(
             )
             too_slow.append(name)
             continue
-        samples = _computed(extractor, manifest, samples)
-        tried[name], rates = extractor, [*rates, rate]
-    truth = truth_of(samples, manifest)
-    fits = {name: _fitted(extractor, manifest, samples, seed) for name, extractor in tried.items()}
-    best, *others = fits
-    for name in others:
-        if better(losses(fits[name], truth), losses(fits[best], truth)):
-            best = name
-    own = losses(fits[best], truth)
-    compared = [candidate(name, found, truth, None if name == best else own) for name, found in fits.items()]
-    return BackboneChoice(tried[best].backbone, compared, rates, too_slow)
+        tried.append(_Tried(name, extractor, rate))
+    first = _Comparison.of(tried, manifest, SUBSET, seed)
+    comparisons = dict.fromkeys(first.fits, first)
+    best, still = first.best, first.open
+    more = min(MOST, len(manifest.of("train"))) - len(first.samples)
+    left = [one for one in tried if one.name in still]
+    needed = sum(more / one.rate for one in left) + max(len(manifest.samples) / one.rate for one in left)
+    if len(left) > 1 and more > 0 and affordable(needed):
+        second = _Comparison.of(left, manifest, MOST, seed)
+        comparisons |= dict.fromkeys(second.fits, second)
+        best = second.best
+    return BackboneChoice(
+        next(one.extractor.backbone for one in tried if one.name == best),
+        [comparisons[one.name].row(one.name, best) for one in tried],
+        [one.rate for one in tried],
+        too_slow,
+    )
 
 
-def _drawn(manifest: Manifest, seed: int) -> list[Sample]:
-    """Return the images that backbones are compared on."""
-    samples = manifest.of("train")
-    strata = manifest.task.strata(truth_of(samples, manifest))
-    return [samples[place] for place in subset(strata, groups_of(samples), SUBSET, seed)]
+@dataclass(frozen=True)
+class _Tried:
+    """A backbone with its fastest engine, and how many images that does in a second."""
+
+    name: str
+    extractor: FeatureExtractor
+    rate: float
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Heads on the same images, by the names of their backbones, the cheapest first."""
+
+    samples: Sequence[Sample]
+    truth: IntArray
+    fits: Mapping[str, HeadFit]
+
+    @classmethod
+    def of(cls, tried: Sequence[_Tried], manifest: Manifest, count: int, seed: int) -> _Comparison:
+        """Compare on about ``count`` training images."""
+        drawn = manifest.of("train")
+        strata = manifest.task.strata(truth_of(drawn, manifest))
+        samples = [drawn[place] for place in subset(strata, groups_of(drawn), count, seed)]
+        for one in tried:
+            samples = _computed(one.extractor, manifest, samples)
+        fits = {one.name: _fitted(one.extractor, manifest, samples, seed) for one in tried}
+        return cls(samples, truth_of(samples, manifest), fits)
+
+    @property
+    def best(self) -> str:
+        """Return the cheapest that none of those after it is better than."""
+        best, *others = self.fits
+        for name in others:
+            if better(self._losses(name), self._losses(best)):
+                best = name
+        return best
+
+    @property
+    def open(self) -> list[str]:
+        """Return those that are not clearly worse than another."""
+        return [
+            name
+            for name in self.fits
+            if not any(better(self._losses(other), self._losses(name), CLEAR) for other in self.fits)
+        ]
+
+    def row(self, name: str, selected: str) -> ProbeCandidate:
+        """Return a backbone's row beside the selected one."""
+        own = None if name == selected else self._losses(selected)
+        return candidate(name, self.fits[name], self.truth, own)
+
+    def _losses(self, name: str) -> FloatArray:
+        return losses(self.fits[name], self.truth)
 
 
 def _computed(extractor: FeatureExtractor, manifest: Manifest, samples: Sequence[Sample]) -> list[Sample]:

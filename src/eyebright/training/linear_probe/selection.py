@@ -27,8 +27,8 @@ THOROUGH = 500
 # and take seconds, so the lowest loss is taken there.
 _STANDARD_ERRORS, _OF_FEW = 1.0, 0.0
 _PROMISING = 0.8
-# What the first images show by so many standard errors is not asked of more.
-_CLEAR = 2.0
+#: What the first images show by so many standard errors is not asked of more.
+CLEAR = 2.0
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class SettingComparison:
                 before = self._losses(self._best(size, views, whole), whole)
                 after = self._losses(self._best(larger, views, whole), whole)
                 steep = promising(float(after.mean()), float(before.mean()))
-                if (steep and better(after, before, _CLEAR)) or better(before, after):
+                if (steep and better(after, before, CLEAR)) or better(before, after):
                     break
             size = larger if better(after, before, self._errors) else size
             if not (steep or self._thorough):
@@ -197,7 +197,7 @@ class SettingComparison:
                 self._fits[setting, whole] = self._fit(setting, widest, whole)
         best = min(settings, key=lambda setting: self._losses(setting, whole).mean())
         if not self._thorough:
-            lost = [s for s in settings if better(self._losses(best, whole), self._losses(s, whole), _CLEAR)]
+            lost = [s for s in settings if better(self._losses(best, whole), self._losses(s, whole), CLEAR)]
             self._left = tuple(layers for layers in self._left if layers not in {s.layers for s in lost})
         return best
 

@@ -16,6 +16,7 @@ from eyebright.backbones.card import BackboneCard
 from eyebright.backbones.embedded import EmbeddedBackbone
 from eyebright.backbones.lite.lite import with_weights
 from eyebright.data.manifest import Manifest
+from eyebright.training.linear_probe import backbone_selection
 from eyebright.training.linear_probe.backbone_selection import BackboneChoice, choose_backbone
 
 SIZE = 64
@@ -73,3 +74,18 @@ def test_what_the_time_does_not_allow_is_not_tried(textile_manifest: Manifest, f
     choice = choose(textile_manifest, feature_cache, EmbeddedBackbone(), twin, seconds=0)
     assert [row.name for row in choice.compared] == [embedded.NAME]
     assert choice.too_slow == ["twin"]
+
+
+def test_what_the_first_images_leave_open_is_asked_of_more(
+    textile_manifest: Manifest, feature_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backbone_selection, "SUBSET", 40)
+    every = len(textile_manifest.of("train"))
+    backbones = Another("blind", 1000, blind=True), EmbeddedBackbone(), Another("twin", 10**9)
+    choice = choose(textile_manifest, feature_cache, *backbones)
+    assert choice.backbone.card.name == embedded.NAME
+    blind, own, twin = (row.count for row in choice.compared)
+    assert blind < every  # it was given up
+    assert own == twin == every
+    hurried = choose(textile_manifest, feature_cache, *backbones[1:], seconds=1e-9)
+    assert [row.count < every for row in hurried.compared] == [True]
