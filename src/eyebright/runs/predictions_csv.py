@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
@@ -11,7 +10,8 @@ from pathlib import Path
 from eyebright.data.manifest import FOLDS, SPLITS
 from eyebright.errors import DataError
 from eyebright.evaluation.multiclass.results import PredictionRow
-from eyebright.runtime.atomic import write_text
+from eyebright.runtime.atomic import atomic_path
+from eyebright.runtime.compact.rows import values
 from eyebright.runtime.stored import MOST_TEXT_BYTES, open_regular, reason_of
 
 NAME = "predictions.csv"
@@ -27,25 +27,24 @@ def write_predictions(path: Path, rows: Sequence[PredictionRow], labels: Sequenc
 
     The true class's probability has nine significant figures, so that a loss is the same from the file.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    grouped = any(row.group for row in rows)
-    writer.writerow((*_COLUMNS, *(f"p({label})" for label in labels), *((_GROUP,) if grouped else ())))
-    writer.writerows(
-        (
-            r.path,
-            r.split,
-            r.label,
-            r.predicted,
-            f"{r.confidence:.6f}",
-            "" if r.label_probability is None else f"{r.label_probability:.9g}",
-            r.sha,
-            *(f"{p:.6f}" for p in r.probabilities),
-            *((r.group,) if grouped else ()),
+    grouped = any(values(rows, "group"))
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*_COLUMNS, *(f"p({label})" for label in labels), *((_GROUP,) if grouped else ())))
+        writer.writerows(
+            (
+                r.path,
+                r.split,
+                r.label,
+                r.predicted,
+                f"{r.confidence:.6f}",
+                "" if r.label_probability is None else f"{r.label_probability:.9g}",
+                r.sha,
+                *(f"{p:.6f}" for p in r.probabilities),
+                *((r.group,) if grouped else ()),
+            )
+            for r in rows
         )
-        for r in rows
-    )
-    write_text(path, text.getvalue())
 
 
 def read_predictions(path: Path) -> list[PredictionRow]:

@@ -75,7 +75,7 @@ class PerImageStats:
         in_top = by_rows(_in_top, probabilities, truth)
         independent = 1.0 if groups is None else (int(groups.max()) + 1) / len(truth)
         return cls(
-            truth.astype(np.int64),
+            truth.astype(np.int64, copy=False),
             predicted,
             likeliest,
             confidence,

@@ -121,23 +121,19 @@ def _spread(intervals: Sequence[Interval], numbers: IntArray, classes: int) -> t
 class _Curve:
     """Images by falling score; equal scores form one block, and arrays without N have one number a block.
 
+    Of millions of images, no more of these numbers are held at a time than one needs.
+
     Attributes:
         order: (N,) places of the images, by falling score.
         right: (N,) whether each is of the class, in that order.
-        sizes: images of the block.
-        hits: those of them that are of the class.
         hits_above: images of the class in this block and those before it.
         above: all images there.
-        others_below: images of other classes with a lower score, and half of those with the same.
     """
 
     order: IntArray
     right: BoolArray
-    sizes: IntArray
-    hits: Float64Array
     hits_above: Float64Array
     above: Float64Array
-    others_below: Float64Array
 
     @classmethod
     def of(cls, scores: FloatArray, positive: BoolArray) -> _Curve:
@@ -145,9 +141,7 @@ class _Curve:
         ranked, right = scores[order], positive[order]
         ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
         hits_above = np.cumsum(right)[ends].astype(np.float64)
-        sizes, hits = np.diff(ends, prepend=-1), np.diff(hits_above, prepend=0)
-        others_below = len(right) - hits_above[-1] - (ends + 1 - hits_above) + (sizes - hits) / 2
-        return cls(order, right, sizes, hits, hits_above, (ends + 1).astype(np.float64), others_below)
+        return cls(order, right, hits_above, (ends + 1).astype(np.float64))
 
     @property
     def positives(self) -> int:
@@ -159,33 +153,65 @@ class _Curve:
 
     @cached_property
     def roc_auc(self) -> float:
-        return float((self.hits * self.others_below).sum()) / self.positives / self.negatives
+        pairs = self._others_below()
+        pairs *= self._hits()
+        return float(pairs.sum()) / self.positives / self.negatives
 
     @cached_property
     def average_precision(self) -> float:
-        return float((self.hits * self.hits_above / self.above).sum()) / self.positives
+        found = self._hits()
+        found *= self.hits_above
+        found /= self.above
+        return float(found.sum()) / self.positives
 
     def area_influence(self) -> tuple[IntArray, Float64Array]:
         """Return the images' places (N,), and what ROC-AUC gains with the weight of each."""
         area = self.roc_auc
-        of_class = (self.others_below / self.negatives - area) / self.positives
-        of_others = ((self.hits_above - self.hits / 2) / self.positives - area) / self.negatives
+        of_class = self._others_below()
+        of_class /= self.negatives
+        of_class -= area
+        of_class /= self.positives
+        of_others = self.hits_above - self._hits() / 2
+        of_others /= self.positives
+        of_others -= area
+        of_others /= self.negatives
         return self._each(of_class, of_others)
 
     def precision_influence(self) -> tuple[IntArray, Float64Array]:
         """Return places and gains of average precision: an image moves its own term and all below it."""
-        precision = self.hits_above / self.above
-        gained = _sum_from_end(self.hits / self.above)
-        lost = _sum_from_end(self.hits * precision / self.above)
-        of_class = precision - self.average_precision + gained - lost
-        return self._each(of_class / self.positives, -lost / self.positives)
+        of_class = self.hits_above / self.above  # the precision
+        lost = self._hits()
+        lost *= of_class
+        lost /= self.above
+        lost = _sum_from_end(lost)
+        of_class -= self.average_precision
+        of_class += _sum_from_end(self._hits() / self.above)
+        of_class -= lost
+        of_class /= self.positives
+        lost /= -self.positives
+        return self._each(of_class, lost)
+
+    def _hits(self) -> Float64Array:
+        """Return the images of the class in each block, a new array."""
+        return np.diff(self.hits_above, prepend=0.0)
+
+    def _others_below(self) -> Float64Array:
+        """Return images of other classes with a lower score, and half of those with the same, a new array."""
+        found = np.diff(self.above, prepend=0.0)
+        found -= self._hits()
+        found /= 2
+        found += self.hits_above
+        found -= self.above
+        found += self.negatives
+        return found
 
     def _each(self, of_class: Float64Array, of_others: Float64Array) -> tuple[IntArray, Float64Array]:
-        if len(self.sizes) == len(self.order):
-            return self.order, np.where(self.right, of_class, of_others)
-        return self.order, np.where(
-            self.right, np.repeat(of_class, self.sizes), np.repeat(of_others, self.sizes)
-        )
+        """Return places and what belongs to each; the arrays are used up."""
+        if len(self.above) != len(self.order):
+            sizes = np.diff(self.above, prepend=0.0).astype(np.int64)
+            of_class, of_others = np.repeat(of_class, sizes), np.repeat(of_others, sizes)
+        np.copyto(of_others, of_class, where=self.right)
+        return self.order, of_others
 
 
 class _Summary:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from eyebright.errors import StorageError
+from eyebright.runtime.atomic import not_written
 from eyebright.types import FloatArray, IntArray
 
 Numbers = TypeVar("Numbers", bound=npt.NDArray[Any])
@@ -60,28 +61,23 @@ class GrowingTable:
         return np.asarray(np.memmap(self._file, np.float32, "c", shape=shape))
 
     def _open(self) -> IO[bytes]:
-        try:
+        with self._named():
             if self._folder is not None:
                 self._folder.mkdir(parents=True, exist_ok=True)
             return tempfile.TemporaryFile(dir=self._folder)
-        except OSError as error:
-            raise self._unwritable(error) from error
 
     def _write(self, file: IO[bytes]) -> None:
-        try:
+        with self._named():
             for rows in self._blocks:
                 file.write(np.ascontiguousarray(rows, np.float32).data)
-        except OSError as error:
-            raise self._unwritable(error) from error
         self._blocks.clear()
 
-    def _unwritable(self, error: OSError) -> StorageError:
-        return StorageError(
-            "Probabilities of many images are kept in a file while they are evaluated. Cannot write one in "
-            "{folder}: {error}. Free some space, or choose another folder with EYEBRIGHT_CACHE.",
-            folder=self._folder or tempfile.gettempdir(),
-            error=error.strerror or str(error),
-        )
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise not_written(self._folder or Path(tempfile.gettempdir()), error.strerror) from error
 
 
 def row_blocks(table: npt.NDArray[Any]) -> Iterator[slice]:

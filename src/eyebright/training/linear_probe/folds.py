@@ -57,7 +57,7 @@ def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int
         some = order[start : start + _AT_ONCE]
         fold_of_group[some] = np.arange(start, start + len(some)) % count
     del order, group_class
-    return fold_of_group[inverse].astype(np.int64)
+    return fold_of_group.astype(np.int16)[inverse]
 
 
 def _distinct(numbers: IntArray) -> tuple[IntArray, IntArray]:
