@@ -31,7 +31,7 @@ from eyebright.training.linear_probe.training_images import require_training_ima
 from eyebright.types import FloatArray, IntArray
 
 #: Images on which backbones are compared that the first ones leave open.
-MOST = 1000
+MOST = 3000
 
 
 @dataclass(frozen=True)
