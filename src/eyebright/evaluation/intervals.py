@@ -161,7 +161,7 @@ def bootstrap_sums(
         parts = zip(columns, np.split(each, ends[:-1]), strict=True)
         found.append(sum(some @ part for some, part in parts).T)
     if count > _DRAWN_AT_ONCE // 2:
-        del columns, counts, each, parts
+        del columns, counts, each, parts  # of millions of images, memory is needed now
         release_memory()
     return np.concatenate(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +34,13 @@ def test_rows_are_the_same_in_memory_and_in_a_file(
     found[0] = 7  # changes what is in memory alone
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_is_replaced_or_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(table, "IN_MEMORY_BYTES", 0)
     (tmp_path / "file").touch()
+    np.testing.assert_array_equal(grown(tmp_path / "file"), ROWS[:, ::-1])
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
     with pytest.raises(StorageError, match="file"):
         grown(tmp_path / "file")
 

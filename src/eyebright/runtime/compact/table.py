@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
@@ -29,7 +29,7 @@ class GrowingTable:
     """Rows that are added block by block, in memory, or where they are many in a file that goes with them.
 
     Args:
-        folder: where the file is made; None for the system's folder of temporary files.
+        folder: where the file is made; None, or one that cannot be written, for the system's temporary files.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -58,13 +58,17 @@ class GrowingTable:
             return np.concatenate(self._blocks)
         self._file.flush()
         shape = self._rows, self._bytes // 4 // self._rows
+        # Copy on write, for numpy's argmax copies whole what it may not write to.
         return np.asarray(np.memmap(self._file, np.float32, "c", shape=shape))
 
     def _open(self) -> IO[bytes]:
-        with self._named():
-            if self._folder is not None:
+        if self._folder is not None:
+            with suppress(OSError):  # a cache that cannot be written costs time, not the result
                 self._folder.mkdir(parents=True, exist_ok=True)
-            return tempfile.TemporaryFile(dir=self._folder)
+                return tempfile.TemporaryFile(dir=self._folder)
+        self._folder = None
+        with self._named():
+            return tempfile.TemporaryFile()
 
     def _write(self, file: IO[bytes]) -> None:
         with self._named():
