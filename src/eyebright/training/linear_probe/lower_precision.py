@@ -15,7 +15,7 @@ from eyebright.training.linear_probe.features import FeatureExtractor
 from eyebright.training.linear_probe.linear import LinearHead
 
 #: Of so many images it saves more than trying it and proving its answers costs (decision 0049).
-MANY = 3_000
+MANY = 10_000
 #: As much as the parity check lets the sealed model differ.
 LARGEST_MOVE = 0.02
 # So many of the images are drawn, and those with the least certain answers, which move most, are asked about.
