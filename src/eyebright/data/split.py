@@ -11,16 +11,16 @@ import numpy.typing as npt
 
 from eyebright.errors import DataError
 from eyebright.runtime.compact.rows import compact_values
+from eyebright.runtime.compact.table import row_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from eyebright.data.manifest import Sample
     from eyebright.types import IntArray, Split
 
 _Keys: TypeAlias = npt.NDArray[np.uint64]
 _Numbers: TypeAlias = npt.NDArray[np.int32]
-_AT_ONCE = 2**20
 _NAMES: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -61,8 +61,8 @@ def assign(
     part = np.zeros(len(keys), np.int8)
     by_class, ends = _by_class(_classes(labels, group, len(keys)))
     sizes = np.zeros(len(keys), np.int32)
-    for some in _blocks(group):
-        np.add.at(sizes, some, np.int32(1))
+    for some in row_blocks(group):
+        np.add.at(sizes, group[some], np.int32(1))
     # One class after the other, for what they need is then soon free again.
     for code, share, spare in ((2, share_test, 2 if share_val else 1), (1, share_val, 1)):
         for members in np.split(by_class, ends[:-1]) if share else ():
@@ -121,8 +121,8 @@ def _classes(labels: Iterable[str], group: _Numbers, count: int) -> _Numbers:
     codes = np.empty(len(seen), np.int32)
     codes[[seen[label] for label in sorted(seen)]] = np.arange(len(seen))
     classes = np.full(count, len(codes), np.int32)
-    for images, labelled in zip(_blocks(group), _blocks(found), strict=True):
-        np.minimum.at(classes, images, codes[labelled])
+    for some in row_blocks(group):
+        np.minimum.at(classes, group[some], codes[found[some]])
     return classes
 
 
@@ -132,25 +132,18 @@ def _by_class(classes: _Numbers) -> tuple[_Numbers, IntArray]:
     A sort that counts: numpy's takes 8 bytes a group for the places alone, of which there are many millions.
     """
     count = int(classes.max()) + 1
-    ends = np.cumsum(sum(np.bincount(some, minlength=count) for some in _blocks(classes)))
+    ends = np.cumsum(sum(np.bincount(classes[some], minlength=count) for some in row_blocks(classes)))
     free = np.concatenate(([0], ends[:-1]))
     found = np.empty(len(classes), np.int32)
-    start = 0
-    for some in _blocks(classes):
+    for block in row_blocks(classes):
+        some = classes[block]
         order = np.argsort(some, kind="stable")
         counts = np.bincount(some, minlength=count)
         sorted_classes = some[order]
         within = np.arange(len(some)) - (np.cumsum(counts) - counts)[sorted_classes]
-        found[free[sorted_classes] + within] = start + order
+        found[free[sorted_classes] + within] = block.start + order
         free += counts
-        start += len(some)
     return found, ends
-
-
-def _blocks(numbers: _Numbers) -> Iterator[_Numbers]:
-    """Yield all numbers, some at a time: what is made of them need not be in memory whole."""
-    for start in range(0, len(numbers), _AT_ONCE):
-        yield numbers[start : start + _AT_ONCE]
 
 
 def _mix(keys: _Keys, seed: int, salt: int) -> _Keys:

@@ -9,9 +9,8 @@ import numpy as np
 from eyebright.data.manifest import Sample
 from eyebright.runtime.compact.repeats import Repeats
 from eyebright.runtime.compact.rows import values
+from eyebright.runtime.compact.table import row_blocks
 from eyebright.types import FloatArray, IntArray
-
-_AT_ONCE = 2**20
 
 
 def groups_of(samples: Sequence[Sample]) -> IntArray:
@@ -53,9 +52,9 @@ def assign_folds(truth: IntArray, groups: IntArray | None, folds: int, seed: int
     group_class = group_class[order]
     order = order[np.argsort(group_class, kind="stable")]
     fold_of_group = np.empty(len(order), np.int32)
-    for start in range(0, len(order), _AT_ONCE):  # one deal: folds of equal size
-        some = order[start : start + _AT_ONCE]
-        fold_of_group[some] = np.arange(start, start + len(some)) % count
+    for block in row_blocks(order):  # one deal: folds of equal size
+        some = order[block]
+        fold_of_group[some] = np.arange(block.start, block.start + len(some)) % count
     del order, group_class
     return fold_of_group.astype(np.int16)[inverse]
 
