@@ -77,13 +77,14 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(
         killed = False
 
         def advance(self, count: int = 1) -> None:
-            if not self.killed:
+            if count and not self.killed:
                 self.killed = True
                 os.kill(workers.started[-1].pid, signal.SIGKILL)
 
-    samples = textile_manifest.samples
+    samples, killing = textile_manifest.samples, Killing()
     with using(cluster):
-        extractor(tmp_path).compute(textile_manifest.root, samples, Killing())
+        extractor(tmp_path).compute(textile_manifest.root, samples, killing)
+    assert killing.killed
     keys = np.concatenate([np.load(path) for path in stored(tmp_path)])
     assert len(np.unique(keys, axis=0)) == len(keys) == len({sample.key for sample in samples})
     assert rows(tmp_path, samples).tobytes() == rows(alone, samples).tobytes()
