@@ -102,7 +102,7 @@ class Killing:
         self.killed = False
 
     def advance(self, count: int = 1) -> None:
-        if not self.killed:
+        if count and not self.killed:
             self.killed = True
             os.kill(self._workers.started[-1].pid, signal.SIGKILL)
 
