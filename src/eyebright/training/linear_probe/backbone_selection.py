@@ -81,6 +81,7 @@ def choose_backbone(
     """
     began = time.monotonic()
     require_training_images(manifest, manifest.of("train"), ())
+    samples = _drawn(manifest, SUBSET, seed)
     tried: list[_Tried] = []
     too_slow: list[str] = []
 
@@ -101,15 +102,19 @@ def choose_backbone(
             )
             too_slow.append(name)
             continue
+        samples = _computed(extractor, manifest, samples)
         tried.append(_Tried(name, extractor, rate))
-    first = _Comparison.of(tried, manifest, SUBSET, seed)
+    first = _Comparison.of(tried, manifest, samples, seed)
     comparisons = dict.fromkeys(first.fits, first)
     best, still = first.best, first.open
-    more = min(MOST, len(manifest.of("train"))) - len(first.samples)
+    more = min(MOST, len(manifest.of("train"))) - len(samples)
     left = [one for one in tried if one.name in still]
     needed = sum(more / one.rate for one in left) + max(len(manifest.samples) / one.rate for one in left)
     if len(left) > 1 and more > 0 and affordable(needed):
-        second = _Comparison.of(left, manifest, MOST, seed)
+        samples = _drawn(manifest, MOST, seed)
+        for one in left:
+            samples = _computed(one.extractor, manifest, samples)
+        second = _Comparison.of(left, manifest, samples, seed)
         comparisons |= dict.fromkeys(second.fits, second)
         best = second.best
     return BackboneChoice(
@@ -133,20 +138,16 @@ class _Tried:
 class _Comparison:
     """Heads on the same images, by the names of their backbones, the cheapest first."""
 
-    samples: Sequence[Sample]
     truth: IntArray
     fits: Mapping[str, HeadFit]
 
     @classmethod
-    def of(cls, tried: Sequence[_Tried], manifest: Manifest, count: int, seed: int) -> _Comparison:
-        """Compare on about ``count`` training images."""
-        drawn = manifest.of("train")
-        strata = manifest.task.strata(truth_of(drawn, manifest))
-        samples = [drawn[place] for place in subset(strata, groups_of(drawn), count, seed)]
-        for one in tried:
-            samples = _computed(one.extractor, manifest, samples)
+    def of(
+        cls, tried: Sequence[_Tried], manifest: Manifest, samples: Sequence[Sample], seed: int
+    ) -> _Comparison:
+        """Compare on images whose features are cached."""
         fits = {one.name: _fitted(one.extractor, manifest, samples, seed) for one in tried}
-        return cls(samples, truth_of(samples, manifest), fits)
+        return cls(truth_of(samples, manifest), fits)
 
     @property
     def best(self) -> str:
@@ -173,6 +174,13 @@ class _Comparison:
 
     def _losses(self, name: str) -> FloatArray:
         return losses(self.fits[name], self.truth)
+
+
+def _drawn(manifest: Manifest, count: int, seed: int) -> list[Sample]:
+    """Return about ``count`` training images that backbones are compared on."""
+    samples = manifest.of("train")
+    strata = manifest.task.strata(truth_of(samples, manifest))
+    return [samples[place] for place in subset(strata, groups_of(samples), count, seed)]
 
 
 def _computed(extractor: FeatureExtractor, manifest: Manifest, samples: Sequence[Sample]) -> list[Sample]:
