@@ -66,15 +66,18 @@ class SetRule:
 
     def sets(self, probabilities: FloatArray, per_class: bool | None = None) -> BoolArray:
         """Return (N, K) which classes the prediction sets contain, for probabilities (N, K)."""
-        per_class = self.per_class if per_class is None else per_class
-        limits = self.class_thresholds if per_class else self.threshold
-        return np.asarray(mass_before(probabilities) <= np.asarray(limits))
+        return self._within(mass_before(probabilities), self.per_class if per_class is None else per_class)
+
+    def _within(self, mass: Float64Array, per_class: bool) -> BoolArray:
+        """Return (N, K) which classes have so little mass (N, K) before them that a set contains them."""
+        return np.asarray(mass <= np.asarray(self.class_thresholds if per_class else self.threshold))
 
     def outcomes(self, probabilities: FloatArray, truth: IntArray) -> BothOutcomes:
         """Return how sets turn out by either promise, for probabilities (N, K) and true classes (N,)."""
 
         def some(rows: FloatArray, own: IntArray) -> IntArray:
-            found = (SetOutcomes.of(self.sets(rows, per_class), own) for per_class in (False, True))
+            mass = mass_before(rows)
+            found = (SetOutcomes.of(self._within(mass, per_class), own) for per_class in (False, True))
             return np.stack([column for one in found for column in (one.sizes, one.hit)], axis=1)
 
         table = by_rows(some, probabilities, truth)
